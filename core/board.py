@@ -1,0 +1,37 @@
+"""The notice board: small facts one process tells the others through Redis (keys: core/redisdb.py). Never market data.
+
+A fact is replaced whole and most expire by themselves, so that a dead process stops speaking.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import redis
+
+#: A process that has not said anything for so long is taken for dead by whoever reads the board.
+VITAL_SECONDS = 30
+
+
+class Board:
+    def __init__(self, client: "redis.Redis[bytes]", prefix: str) -> None:
+        self._redis = client
+        self._prefix = prefix
+
+    def publish_universe(self, venue: str, symbols: Sequence[str]) -> None:
+        self._redis.set(f"{self._prefix}:universe:{venue}", json.dumps(list(symbols), ensure_ascii=False))
+
+    def universe(self, venue: str) -> list[str] | None:
+        """The symbols to record, or None when nobody has published them yet."""
+        found = self._redis.get(f"{self._prefix}:universe:{venue}")
+        return None if found is None else list(json.loads(found))
+
+    def report(self, who: str, vital: dict[str, Any], *, seconds: int = VITAL_SECONDS) -> None:
+        self._redis.set(f"{self._prefix}:vital:{who}", json.dumps(vital, ensure_ascii=False), ex=seconds)
+
+    def vitals(self, kind: str) -> dict[str, dict[str, Any]]:
+        """who -> what it last said, of all whose name begins with `kind:`."""
+        head = f"{self._prefix}:vital:"
+        keys = sorted(self._redis.scan_iter(match=f"{head}{kind}:*", count=500))
+        values = self._redis.mget(keys) if keys else []
+        return {key.decode()[len(head) :]: json.loads(value) for key, value in zip(keys, values, strict=True) if value is not None}

@@ -1,0 +1,186 @@
+"""The journal: a log of raw frames in Redis Streams. The only user of the data streams (keys: core/redisdb.py).
+
+One stream per venue x channel x shard x replica. An entry is one batch: a header `h` (msgpack) and a body `b` (zstd level 1)
+of receive times and raw frames; session events are entries without a body, in order with the frames around them.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import redis
+import zstandard
+
+from core.venue import Frames
+
+FORMAT_VERSION = 1
+DATA, REPLY = "data", "reply"
+#: Session events, each at its place in the stream. `lost` carries what was shed and why; `heartbeat` says that a silent socket lives.
+CONNECTED, SUBSCRIBED, PROVEN, DISCONNECTED, LOST, HEARTBEAT = "connected", "subscribed", "proven", "disconnected", "lost", "heartbeat"
+START = "0-0"
+#: An entry above this is no batch of ours (the largest REST reply is 32 MiB, far smaller when compressed).
+MAX_BODY_BYTES = 256 << 20
+
+
+class JournalError(ValueError):
+    """An entry that is not one of ours."""
+
+
+class StreamName(NamedTuple):
+    venue: str
+    channel: str
+    shard: str = "0"
+    replica: str = "a"
+
+    def __str__(self) -> str:
+        return ":".join(self)
+
+    @classmethod
+    def parse(cls, text: str) -> "StreamName":
+        parts = text.split(":")
+        if len(parts) != 4:
+            raise JournalError(f"{text!r} is not venue:channel:shard:replica")
+        return cls(*parts)
+
+
+class Header(msgspec.Struct, frozen=True, array_like=True):
+    """`batch_no` rises by one per connection over data and events alike, so that a repeated or a lost entry is known."""
+
+    version: int
+    type: str
+    connection_id: str
+    batch_no: int
+    frames: int
+    first_us: int
+    last_us: int
+    lines: bool = True
+    context: dict[str, Any] | None = None
+
+
+class Entry(NamedTuple):
+    id: str
+    header: Header
+    body: bytes
+
+    def frames(self) -> Frames:
+        """The frames as they came. Raises JournalError when the body is not what the header says."""
+        return unpack(self.body, self.header)
+
+
+_encode_header = msgspec.msgpack.Encoder().encode
+_decode_header = msgspec.msgpack.Decoder(Header).decode
+
+
+
+def pack(frames: Sequence[bytes], received_us: Sequence[int]) -> tuple[bytes, bool]:
+    """(body, lines): compressed receive times (8 bytes each) and frames; newline-joined unless a frame holds a newline itself."""
+    times = np.asarray(received_us, dtype="<i8").tobytes()
+    joined = b"\n".join(frames)
+    lines = joined.count(b"\n") == len(frames) - 1
+    if not lines:
+        joined = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
+    return zstandard.ZstdCompressor(level=1).compress(times + joined), lines
+
+
+def unpack(body: bytes, header: Header) -> Frames:
+    try:
+        raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_BODY_BYTES)
+    except zstandard.ZstdError as exc:
+        raise JournalError(f"body cannot be decompressed: {exc}") from exc
+    if len(raw) < header.frames * 8:
+        raise JournalError(f"body of {len(raw)} bytes is too short for {header.frames} frames")
+    times = np.frombuffer(raw, dtype="<i8", count=header.frames)
+    return Frames(raw[header.frames * 8 :], header.frames, times, lines=header.lines)
+
+
+def data_fields(connection_id: str, batch_no: int, frames: Sequence[bytes], received_us: Sequence[int]) -> dict[bytes, bytes]:
+    body, lines = pack(frames, received_us)
+    header = Header(FORMAT_VERSION, DATA, connection_id, batch_no, len(frames), received_us[0], received_us[-1], lines)
+    return {b"h": _encode_header(header), b"b": body}
+
+
+def reply_fields(connection_id: str, batch_no: int, body: bytes, received_us: int, context: dict[str, Any]) -> dict[bytes, bytes]:
+    packed, lines = pack([body], [received_us])
+    return {b"h": _encode_header(Header(FORMAT_VERSION, REPLY, connection_id, batch_no, 1, received_us, received_us, lines, context)), b"b": packed}
+
+
+def event_fields(type: str, connection_id: str, batch_no: int, at_us: int, context: dict[str, Any] | None = None) -> dict[bytes, bytes]:
+    return {b"h": _encode_header(Header(FORMAT_VERSION, type, connection_id, batch_no, 0, at_us, at_us, True, context))}
+
+
+def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
+    try:
+        header = _decode_header(fields[b"h"])
+    except (KeyError, msgspec.MsgspecError) as exc:
+        raise JournalError(f"entry {entry_id.decode()} has no readable header: {exc}") from exc
+    if header.version != FORMAT_VERSION:
+        raise JournalError(f"entry {entry_id.decode()} has format {header.version}; this farm reads {FORMAT_VERSION}: upgrade it")
+    return Entry(entry_id.decode(), header, fields.get(b"b", b""))
+
+
+class Journal:
+    def __init__(self, client: "redis.Redis[bytes]", prefix: str) -> None:
+        self._redis = client
+        self._head = f"{prefix}:journal:"
+        self._registry = f"{prefix}:journals"
+        self._registered: set[StreamName] = set()
+
+    def _key(self, stream: StreamName) -> str:
+        return f"{self._head}{stream}"
+
+    def append(self, batches: Iterable[tuple[StreamName, Mapping[bytes, bytes]]]) -> None:
+        """Append in order, in one round trip. On an error any prefix may have been applied: repeat the whole, readers skip repeats."""
+        pipe = self._redis.pipeline(transaction=False)
+        streams = set()
+        for stream, fields in batches:
+            pipe.xadd(self._key(stream), dict(fields))  # type: ignore[arg-type]
+            streams.add(stream)
+        new = streams - self._registered
+        if new:
+            pipe.sadd(self._registry, *map(str, new))
+        pipe.execute()
+        self._registered |= new
+
+    def forget_registrations(self) -> None:
+        """After Redis was away it may have come back empty."""
+        self._registered.clear()
+
+    def streams(self) -> list[StreamName]:
+        return sorted(StreamName.parse(member.decode()) for member in self._redis.smembers(self._registry))
+
+    def read(self, offsets: Mapping[StreamName, str], *, block_ms: int, max_entries: int) -> list[tuple[StreamName, list[tuple[bytes, dict[bytes, bytes]]]]]:
+        """Raw entries behind each stream's offset, at most max_entries a stream; waits up to block_ms for the first."""
+        keys = {self._key(stream): stream for stream in offsets}
+        reply = self._redis.xread({key: offsets[stream] for key, stream in keys.items()}, count=max_entries, block=block_ms)
+        return [(keys[key.decode()], entries) for key, entries in reply or []]
+
+    def trim(self, offsets: Mapping[StreamName, str]) -> None:
+        """Forget what is committed: everything up to and including each offset."""
+        pipe = self._redis.pipeline(transaction=False)
+        for stream, offset in offsets.items():
+            pipe.xtrim(self._key(stream), minid=_after(offset), approximate=False)
+        pipe.execute()
+
+    def backlog(self, stream: StreamName, offset: str) -> int:
+        """Entries that wait to be committed: what is committed is trimmed, so the length says it."""
+        last = self.last_id(stream)
+        return self.length(stream) if last and id_order(last) > id_order(offset) else 0
+
+    def length(self, stream: StreamName) -> int:
+        return int(self._redis.xlen(self._key(stream)))
+
+    def last_id(self, stream: StreamName) -> str | None:
+        newest = self._redis.xrevrange(self._key(stream), count=1)
+        return newest[0][0].decode() if newest else None
+
+
+def _after(offset: str) -> str:
+    milliseconds, _, number = offset.partition("-")
+    return f"{milliseconds}-{int(number or 0) + 1}"
+
+
+def id_order(offset: str) -> tuple[int, int]:
+    """Stream ids compare by number, not by text."""
+    milliseconds, _, number = offset.partition("-")
+    return int(milliseconds), int(number or 0)

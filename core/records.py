@@ -1,0 +1,136 @@
+"""The vocabulary: one Kind a table of market data, each column with its unit and meaning. Pure: imports nothing of ours.
+
+Two clocks stand beside each other in every kind and are never mixed: `event_at` is the venue's, `received_at` is ours, taken at
+the socket. Between decoder and COPY a timestamp is an int64 of microseconds since 1970 UTC, and a batch is a Columns value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: column name -> array or list of equal length. `instrument_id` is filled in by the writer from `symbol`; None marks an absent value.
+Columns = Mapping[str, Any]
+
+BUY, SELL = 1, -1
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: `type` is a PostgreSQL type name (timestamptz, int8, int4, int2, float8, bool, text, jsonb)."""
+
+    name: str
+    type: str
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One table of market data; `key` is the natural key that makes a second copy of a row a no-op.
+
+    `sequence` names the column whose values rise by exactly one per instrument where the venue proves completeness.
+    `revises` is true where a later copy of a key replaces the earlier one (a candle that was still open).
+    """
+
+    name: str
+    meaning: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    sequence: str | None = None
+    revises: bool = False
+
+
+def _kind(name: str, meaning: str, *columns: Column, key: tuple[str, ...] = (), sequence: str | None = None, revises: bool = False) -> Kind:
+    return Kind(name, meaning, (*_HEAD, *columns), ("instrument_id", "event_at", *key), sequence, revises)
+
+
+_HEAD = (
+    Column("event_at", "timestamptz", "venue's clock; which of the venue's times it is, the venue's README says"),
+    Column("received_at", "timestamptz", "our clock at the socket, or when the reply arrived"),
+    Column("instrument_id", "int4", "instruments.instrument_id"),
+)
+
+TRADES = _kind(
+    "trades",
+    "one row per trade (or per aggregate, where the venue publishes aggregates)",
+    Column("trade_id", "int8", "venue's number of the trade; Binance: aggregate id, rising by one per symbol"),
+    Column("price", "float8", "price in quote units; never 0"),
+    Column("quantity", "float8", "amount in base units (contracts where the venue trades contracts); never 0"),
+    Column("side", "int2", "side of the taker: 1 bought, -1 sold"),
+    Column("quantity_without_rpi", "float8", "Binance `nq`: quantity without retail-price-improvement fills; 0 is a value", nullable=True),
+    Column("first_trade_id", "int8", "first single trade inside the aggregate", nullable=True),
+    Column("last_trade_id", "int8", "last single trade inside the aggregate; ids between are not contiguous", nullable=True),
+    key=("trade_id",),
+    sequence="trade_id",
+)
+
+QUOTES = _kind(
+    "quotes",
+    "best bid and ask, one row per change",
+    Column("update_id", "int8", "venue's number of the book update; rises, with holes that prove nothing"),
+    Column("bid_price", "float8", "best bid; 0 means that side is empty"),
+    Column("bid_quantity", "float8", "amount at the best bid, base units"),
+    Column("ask_price", "float8", "best ask; 0 means that side is empty"),
+    Column("ask_quantity", "float8", "amount at the best ask, base units"),
+    key=("update_id",),
+)
+
+CANDLES = _kind(
+    "candles",
+    "open, high, low, close of one interval; event_at is the interval's opening",
+    Column("interval_seconds", "int4", "length of the interval"),
+    Column("open", "float8", "first price"),
+    Column("high", "float8", "highest price"),
+    Column("low", "float8", "lowest price"),
+    Column("close", "float8", "last price"),
+    Column("volume", "float8", "base units traded; 0 is a value"),
+    Column("quote_volume", "float8", "quote units traded", nullable=True),
+    Column("trades", "int8", "number of single trades", nullable=True),
+    Column("taker_buy_volume", "float8", "base units bought by takers", nullable=True),
+    Column("taker_buy_quote_volume", "float8", "quote units spent by buying takers", nullable=True),
+    Column("closed", "bool", "false while the interval was still running when it was fetched"),
+    key=("interval_seconds",),
+    revises=True,
+)
+
+TICKERS = _kind(
+    "tickers",
+    "what the venue computes about an instrument at an instant",
+    Column("mark_price", "float8", "mark price", nullable=True),
+    Column("index_price", "float8", "index price", nullable=True),
+    Column("settlement_price", "float8", "venue's estimate of the settlement price; means something in the last hour only", nullable=True),
+    Column("funding_rate", "float8", "fraction per funding interval, as estimated now", nullable=True),
+    Column("interest_rate", "float8", "fraction per funding interval", nullable=True),
+    Column("next_funding_at", "timestamptz", "when funding is exchanged next; absent where none is scheduled", nullable=True),
+)
+
+FUNDING_RATES = _kind(
+    "funding_rates",
+    "funding as exchanged; event_at is the funding time",
+    Column("funding_rate", "float8", "fraction per funding interval; 0 is a value"),
+    Column("mark_price", "float8", "mark price at the funding time; absent in old rows", nullable=True),
+)
+
+OPEN_INTEREST = _kind(
+    "open_interest",
+    "contracts outstanding",
+    Column("open_interest", "float8", "base units (contracts where the venue trades contracts)"),
+)
+
+KINDS = {kind.name: kind for kind in (TRADES, QUOTES, CANDLES, TICKERS, FUNDING_RATES, OPEN_INTEREST)}
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """What can be traded, as the venue describes it now. A change in any field but `attributes` order is a new row of history."""
+
+    symbol: str
+    status: str
+    base_asset: str | None = None
+    quote_asset: str | None = None
+    contract_type: str | None = None
+    tick_size: str | None = None
+    lot_size: str | None = None
+    listed_at_us: int | None = None
+    expires_at_us: int | None = None
+    attributes: Mapping[str, Any] | None = None

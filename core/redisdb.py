@@ -1,0 +1,31 @@
+"""The door to Redis: one way to connect, and the list of every key of ours.
+
+All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
+
+| key | type | writer | reader | bound |
+| --- | --- | --- | --- | --- |
+| P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind committed offsets; Redis' maxmemory, beyond which producers spool |
+| P:journals | set | streamers, tasks.snapshots | tasks.writers, status | one member a stream |
+| P:universe:<venue> | string (JSON) | tasks.metadata | streamers | one a venue |
+| P:vital:<who> | string (JSON) | every process that reports | status, health | expires by itself |
+| P:budget:<venue>:* | strings | core.http | core.http | expire within minutes |
+| P:celery:* | kombu's own | Celery | Celery | messages expire; results are not kept |
+"""
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+RedisError = redis.exceptions.RedisError
+
+
+def connect(url: str, *, timeout_seconds: float) -> "redis.Redis[bytes]":
+    """A client that answers or fails within the timeout: waiting and repeating is the caller's business."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout_seconds,
+        socket_connect_timeout=min(timeout_seconds, 5.0),
+        socket_keepalive=True,
+        health_check_interval=25,
+        retry=Retry(NoBackoff(), 0),
+    )

@@ -1,0 +1,142 @@
+"""Every knob, read from the environment and farm.toml into one frozen value; an unknown or malformed one is an error.
+
+The environment says where things are and how hard they work; farm.toml says what to collect. `.env.example` lists each variable
+with its default and a test holds the two together.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message says which, and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """What to collect from one venue: `symbols` as listed, or else the `top` instruments by volume."""
+
+    channels: tuple[str, ...] | None = None  # None: all the venue has
+    symbols: tuple[str, ...] = ()
+    top: int = 200
+
+
+def _knob(default: Any, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    database_url: str = _knob("postgresql+psycopg2://tapefarm:tapefarm@127.0.0.1:5432/tapefarm", "TimescaleDB, as an SQLAlchemy URL")
+    redis_url: str = _knob("redis://127.0.0.1:6379/0", "Redis for journal, board and broker")
+    broker_url: str = _knob("", "Redis for Celery messages; empty: the same as REDIS_URL")
+    key_prefix: str = _knob("tapefarm", "every Redis key begins so; lets farms share a Redis")
+    farm_home: str = _knob(".farm", "folder for spools and state, relative to the checkout")
+    farm_toml: str = _knob("farm.toml", "what to collect, relative to the checkout")
+    log_level: str = _knob("INFO", "DEBUG, INFO, WARNING or ERROR")
+
+    streamer_client: str = _knob("picows", "WebSocket client: picows or websockets")
+    linger_ms: float = _knob(8.0, "a batch waits at most so long for more frames")
+    batch_max_bytes: int = _knob(262_144, "a batch is flushed at this size at the latest")
+    queue_max_bytes: int = _knob(67_108_864, "frames waiting in a streamer's memory before it stops reading its sockets")
+    spool_max_bytes: int = _knob(2_147_483_648, "batches on a streamer's disk while Redis refuses; beyond, loss is counted")
+    redis_timeout_seconds: float = _knob(5.0, "a streamer's write to Redis is given up after so long and spooled")
+
+    writer_groups: int = _knob(2, "groups of streams, one drain each; equal to the writers' concurrency")
+    writer_turn_seconds: float = _knob(30.0, "a drain hands over after so long")
+    writer_ring_seconds: float = _knob(3.0, "the schedule rings for every group so often")
+    writer_gap_ms: float = _knob(4.0, "least time between two reads of a drain; trades latency for CPU")
+    writer_max_rows: int = _knob(20_000, "rows of one transaction when behind")
+    writer_max_instruments: int = _knob(50_000, "instruments of one venue that frames alone may register")
+    database_retry_max_seconds: float = _knob(10.0, "longest wait between attempts while the database is away")
+
+    http_timeout_seconds: float = _knob(10.0, "connect and read timeout of a REST call")
+    gap_lookback_hours: float = _knob(48.0, "how far back a starting drain looks for the last id of an instrument")
+
+    endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
+    collect: Mapping[str, Collect] = field(default_factory=dict)  # farm.toml
+
+    def __post_init__(self) -> None:
+        _check(self.streamer_client in ("picows", "websockets"), "STREAMER_CLIENT", self.streamer_client, "picows or websockets")
+        for name in ("linger_ms", "batch_max_bytes", "queue_max_bytes", "spool_max_bytes", "writer_groups", "writer_turn_seconds", "writer_max_rows"):
+            _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
+
+    @property
+    def home(self) -> Path:
+        return ROOT / self.farm_home
+
+    @property
+    def celery_broker_url(self) -> str:
+        return self.broker_url or self.redis_url
+
+    def ws_url(self, venue: str, default: str) -> str:
+        return self.endpoints.get(f"{venue.upper()}_WS_URL", default)
+
+    def rest_url(self, venue: str, default: str) -> str:
+        return self.endpoints.get(f"{venue.upper()}_REST_URL", default)
+
+
+def load(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings of this process. Raises SettingsError with the variable's name and what it may be."""
+    known = {f.name.upper(): f for f in fields(Settings) if f.name not in ("endpoints", "collect")}
+    values: dict[str, Any] = {}
+    for name, spec in known.items():
+        if environ.get(name, "") != "":
+            values[spec.name] = _parsed(name, environ[name], type(spec.default))
+    endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL")) and v}
+    toml = ROOT / values.get("farm_toml", known["FARM_TOML"].default)
+    return Settings(**values, endpoints=endpoints, collect=read_farm_toml(toml))
+
+
+def read_farm_toml(path: Path) -> dict[str, Collect]:
+    """venue -> what to collect. Raises SettingsError naming the line's key when it cannot be used."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path} is missing: it lists what to collect; take the one of the repository") from None
+    except tomllib.TOMLDecodeError as exc:
+        raise SettingsError(f"{path} cannot be read: {exc}") from exc
+    _check(set(document) <= {"venues"}, str(path), sorted(document), "only [venues.NAME] tables")
+    return {name: _collect(f"{path}: venues.{name}", table) for name, table in document.get("venues", {}).items() if table.get("enabled", True)}
+
+
+def _collect(where: str, table: Mapping[str, Any]) -> Collect:
+    unknown = set(table) - {"enabled", "channels", "symbols", "top"}
+    _check(not unknown, where, sorted(unknown), "only enabled, channels, symbols and top")
+    for key in ("channels", "symbols"):
+        value = table.get(key, [])
+        _check(isinstance(value, list) and all(isinstance(item, str) and item for item in value), f"{where}.{key}", value, "a list of names")
+    top = table.get("top", Collect.__dataclass_fields__["top"].default)
+    _check(isinstance(top, int) and not isinstance(top, bool) and 1 <= top <= 2000, f"{where}.top", top, "a whole number from 1 to 2000")
+    channels = tuple(table["channels"]) if "channels" in table else None
+    return Collect(channels=channels, symbols=tuple(dict.fromkeys(table.get("symbols", ()))), top=top)
+
+
+def _parsed(name: str, text: str, kind: type) -> Any:
+    if kind is str:
+        return text
+    try:
+        return kind(text)
+    except ValueError:
+        raise SettingsError(f"{name}={text!r} cannot be used: give {'a whole number' if kind is int else 'a number'}") from None
+
+
+def _check(ok: bool, name: str, value: object, wanted: str) -> None:
+    if not ok:
+        raise SettingsError(f"{name}={value!r} cannot be used: give {wanted}")
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """(variable, default, meaning) of every knob, for .env.example."""
+    rows = []
+    for spec in fields(Settings):
+        if "meaning" in spec.metadata:
+            assert spec.default is not MISSING
+            rows.append((spec.name.upper(), str(spec.default), spec.metadata["meaning"]))
+    return rows

@@ -1,0 +1,173 @@
+"""The contract a venue fills in: what it offers, how its sockets and replies speak. Pure: no I/O, no clock.
+
+A venue is a folder below venues/ whose package holds `VENUE = Venue(...)`. Streamers and tasks know this page, never a venue.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from core.records import Columns, Instrument
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One kind of feed of a venue, under the venue's own name for it; a connection carries one channel."""
+
+    name: str
+    kind: str  # the table its frames become rows of
+    instruments_per_connection: int  # how many subscriptions share a socket; below the venue's ceiling
+    first_frame_seconds: float  # subscribed and no frame at all on the connection for so long: the route is dead
+    idle_seconds: float  # nothing received for so long on a proven connection: reconnect
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the venue tolerates; counted over all processes of one address."""
+
+    weight_per_minute: int
+    messages_per_second: float
+    connection_seconds: float  # rotate before the venue cuts
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One REST call: GET base + path with params; `weight` is what the venue charges for it."""
+
+    poll: str
+    path: str
+    params: Mapping[str, str | int] = field(default_factory=dict)
+    weight: int = 1
+    max_bytes: int = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One REST answer with status 200: the body exactly as sent."""
+
+    poll: str
+    params: Mapping[str, Any]
+    body: bytes
+    received_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A frame (by its place in the batch) that could not be read, and why."""
+
+    frame: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a batch of frames, or a reply, says.
+
+    `rows`: kind -> columns, with `symbol` (list of str) in the place of instrument_id; rows keep the order of the frames.
+    `ignored`: reason -> frames that are known and left out on purpose.
+    """
+
+    rows: Mapping[str, Columns] = field(default_factory=dict)
+    instruments: Sequence[Instrument] = ()
+    rejected: Sequence[Rejected] = ()
+    ignored: Mapping[str, int] = field(default_factory=dict)
+    #: true when `instruments` is the whole list of the venue, so that one not in it is gone
+    complete: bool = False
+
+
+class Frames:
+    """A batch of frames as it came: `body` holds them joined by newlines (`lines`), or each behind a 4-byte length (`sized`)."""
+
+    __slots__ = ("body", "count", "lines", "received_us")
+
+    def __init__(self, body: bytes, count: int, received_us: Any, *, lines: bool) -> None:
+        self.body = body
+        self.count = count
+        self.received_us = received_us  # int64 array, one a frame
+        self.lines = lines
+
+    def split(self) -> list[bytes]:
+        if self.lines:
+            return self.body.split(b"\n") if self.count else []
+        out, at = [], 0
+        for _ in range(self.count):
+            size = int.from_bytes(self.body[at : at + 4], "little")
+            out.append(self.body[at + 4 : at + 4 + size])
+            at += 4 + size
+        return out
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A frame that belongs to the protocol, not to the market: `type` is ack, error, pong or closing."""
+
+    type: str
+    request_id: int | None = None
+    message: str = ""
+
+
+class StreamProtocol(Protocol):
+    """How a venue's sockets speak (venues/<venue>/stream.py)."""
+
+    #: every market-data frame begins so; others are asked about through `control`
+    data_prefix: bytes
+
+    def url(self, base: str, channel: Channel, symbols: Sequence[str]) -> str: ...
+
+    def subscribe(self, channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+        """Frames to send on an open connection to add symbols. Empty where the URL already said it all at connecting."""
+        ...
+
+    def unsubscribe(self, channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]: ...
+
+    def control(self, frame: bytes) -> Control | None:
+        """None: not a protocol frame, so it goes to the journal as it is."""
+        ...
+
+    def subscription(self, frame: bytes) -> str:
+        """Which symbol (upper case, as in payloads) a data frame belongs to, '' where it cannot be told cheaply."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A periodic REST read: `requests` says what to ask, `parse` what the reply means.
+
+    `per_instrument` polls ask once a symbol of the universe; others once for all. A poll without `every_seconds` is not scheduled.
+    """
+
+    name: str
+    every_seconds: float | None
+    requests: Callable[[Sequence[str], int], Sequence[Request]]  # (symbols, now in us) -> requests
+    parse: Callable[[Reply], Decoded]
+    per_instrument: bool = False
+    queue: str = "snapshots"
+
+
+@dataclass(frozen=True, slots=True)
+class Universe:
+    """How the list of instruments to record is found: `requests` to ask for, `rank` the replies into symbols, best first."""
+
+    requests: Sequence[Request]
+    rank: Callable[[Sequence[Reply]], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    name: str
+    ws_url: str  # the real venue; `<NAME>_WS_URL` overrides
+    rest_url: str  # the real venue; `<NAME>_REST_URL` overrides
+    channels: tuple[Channel, ...]
+    polls: tuple[Poll, ...]
+    limits: Limits
+    stream: StreamProtocol
+    decode: Callable[[str, Frames], Decoded]  # (channel name, frames)
+    universe: Universe
+    #: header name -> reads the weight used so far in this minute, as the venue counts it
+    used_weight_header: str | None = None
+
+    def channel(self, name: str) -> Channel:
+        return next(channel for channel in self.channels if channel.name == name)
+
+    def poll(self, name: str) -> Poll:
+        return next(poll for poll in self.polls if poll.name == name)

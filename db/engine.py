@@ -1,0 +1,49 @@
+"""The door to PostgreSQL: the engine and the raw connection of the bulk writer, with the timeouts every statement has."""
+
+import functools
+
+import psycopg2
+from psycopg2.extensions import connection as RawConnection
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine import make_url
+
+STATEMENT_TIMEOUT_SECONDS = 120
+LOCK_TIMEOUT_SECONDS = 20
+CONNECT_TIMEOUT_SECONDS = 5
+
+#: The database is away, shutting down or restarting: wait and repeat. Everything else is a bug or bad data.
+UNREACHABLE = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+
+def _options() -> str:
+    return f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c lock_timeout={LOCK_TIMEOUT_SECONDS}s -c timezone=UTC"
+
+
+@functools.cache
+def engine(url: str) -> Engine:
+    """One small pool a process. Made on first use, so a prefork child never shares its parent's sockets."""
+    return create_engine(
+        url,
+        pool_size=2,
+        max_overflow=2,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS, "options": _options(), "application_name": "tapefarm"},
+    )
+
+
+def connect(url: str, *, name: str) -> RawConnection:
+    """A connection of one's own, as the drains use it; `name` is seen in pg_stat_activity."""
+    target = make_url(url)
+    return psycopg2.connect(
+        host=target.host or target.query.get("host"),
+        port=target.port,
+        user=target.username,
+        password=target.password,
+        dbname=target.database,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        options=_options(),
+        application_name=name,
+        keepalives_idle=15,
+        keepalives_interval=5,
+        keepalives_count=3,
+    )

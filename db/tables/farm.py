@@ -1,0 +1,122 @@
+"""What the farm knows of itself: how far it has read, which sockets lived when, what is missing, what could not be read."""
+
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+
+from db.tables import metadata
+
+_AT = TIMESTAMP(timezone=True)
+
+
+def _place() -> list[Column]:  # type: ignore[type-arg]
+    return [
+        Column("venue", Text, nullable=False, comment="folder name below venues/"),
+        Column("channel", Text, nullable=False, comment="the venue's name of the feed"),
+        Column("shard", Text, nullable=False, comment="which share of the instruments"),
+    ]
+
+
+def _count(name: str, meaning: str) -> Column:  # type: ignore[type-arg]
+    return Column(name, BigInteger, nullable=False, server_default=text("0"), comment=meaning)
+
+
+stream_offsets = Table(
+    "stream_offsets",
+    metadata,
+    Column("stream", Text, primary_key=True, comment="venue:channel:shard:replica of the journal"),
+    *_place(),
+    Column("last_id", Text, nullable=False, comment="journal id of the last entry whose rows are committed"),
+    Column("connections", JSONB, nullable=False, server_default=text("'{}'"), comment="last batch number and life of the connections still of interest"),
+    _count("entries", "journal entries read, repeats included"),
+    _count("frames", "frames read"),
+    _count("rows", "rows written; a row that was there already is in `repeated`"),
+    _count("repeated", "rows whose natural key was there already, and frames of repeated batches"),
+    _count("ignored", "frames known and left out on purpose"),
+    _count("quarantined", "frames that could not be read"),
+    _count("lost", "frames that the farm itself shed, each told in data_gaps"),
+    Column("last_event_at", _AT, comment="venue's clock of the newest row"),
+    Column("last_received_at", _AT, comment="our clock at the newest frame"),
+    Column("updated_at", _AT, nullable=False, comment="our clock at the last commit"),
+    comment="how far each journal stream has been written, in the transaction of its rows",
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("connection_id", Text, primary_key=True, comment="made by the streamer for each socket"),
+    *_place(),
+    Column("connected_at", _AT, nullable=False, comment="our clock when the socket opened"),
+    Column("proven_at", _AT, comment="our clock at the first data frame"),
+    Column("ended_at", _AT, comment="our clock when the socket was known to be deaf"),
+    Column("cause", Text, comment="why it ended"),
+    Index("sessions_place", "venue", "channel", "connected_at"),
+    comment="the life of every socket",
+)
+
+data_gaps = Table(
+    "data_gaps",
+    metadata,
+    Column("gap_id", BigInteger, Identity(), primary_key=True, comment="number of the gap"),
+    *_place(),
+    Column("instrument_id", Integer, comment="instruments.instrument_id; absent: every instrument of the shard"),
+    Column("cause", Text, nullable=False, comment="sequence, disconnected, lost, journal"),
+    Column("first_missing", BigInteger, comment="first id of the venue that is not there"),
+    Column("last_missing", BigInteger, comment="last id of the venue that is not there"),
+    Column("event_from", _AT, comment="venue's clock of the last row before"),
+    Column("event_to", _AT, comment="venue's clock of the first row after; absent while open"),
+    Column("received_from", _AT, comment="our clock at the last frame before"),
+    Column("received_to", _AT, comment="our clock at the first frame after; absent while open"),
+    Column("frames", BigInteger, comment="how many frames were shed, where it is known"),
+    Column("state", Text, nullable=False, server_default=text("'open'"), comment="open: still deaf; missing: over, not filled; filled: the rows are there"),
+    Column("detail", Text, comment="what happened, in words"),
+    Column("found_at", _AT, nullable=False, server_default=text("now()"), comment="our clock"),
+    Index("data_gaps_place", "venue", "channel", "state", "found_at"),
+    comment="what the farm lacks: when, why, and which ids",
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("quarantine_id", BigInteger, Identity(), primary_key=True, comment="number of the frame"),
+    *_place(),
+    Column("connection_id", Text, nullable=False, comment="socket it came by"),
+    Column("batch_no", BigInteger, nullable=False, comment="batch of that socket"),
+    Column("frame_no", Integer, nullable=False, comment="place in the batch; -1: the whole entry"),
+    Column("received_at", _AT, nullable=False, comment="our clock"),
+    Column("reason", Text, nullable=False, comment="why it could not be read"),
+    Column("raw", LargeBinary, nullable=False, comment="the frame as sent, cut at 1 MiB (the journal archive has the whole)"),
+    UniqueConstraint("connection_id", "batch_no", "frame_no"),
+    Index("quarantine_place", "venue", "channel", "received_at"),
+    comment="frames that could not be read, kept whole",
+)
+
+collector_status = Table(
+    "collector_status",
+    metadata,
+    Column("stream", Text, primary_key=True, comment="venue:channel:shard:replica"),
+    Column("state", Text, nullable=False, comment="live, silent, down"),
+    Column("instruments", Integer, comment="instruments subscribed"),
+    Column("rows_per_second", Integer, comment="over the last minute"),
+    Column("backlog_entries", Integer, comment="journal entries not yet committed"),
+    Column("checked_at", _AT, nullable=False, comment="our clock"),
+    comment="the last health check of each stream",
+)
+
+platform_health_logs = Table(
+    "platform_health_logs",
+    metadata,
+    Column("checked_at", _AT, primary_key=True, comment="our clock"),
+    Column("healthy", Integer, nullable=False, comment="1 healthy, 0 not"),
+    Column("reasons", JSONB, nullable=False, comment="why not, in sentences"),
+    Column("figures", JSONB, nullable=False, comment="rows, backlog, memory, disk at that moment"),
+    comment="one row a minute: was the farm well, and why not",
+)
+
+system_metadata = Table(
+    "system_metadata",
+    metadata,
+    Column("key", Text, primary_key=True, comment="name of the fact"),
+    Column("value", JSONB, nullable=False, comment="the fact"),
+    Column("updated_at", _AT, nullable=False, server_default=text("now()"), comment="our clock"),
+    comment="facts about this farm: edition, versions, heartbeats of the queues",
+)
