@@ -1,0 +1,29 @@
+"""The embedded runtime of this checkout; where it cannot be had, a laptop skips and CI fails."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops.local.errors import RuntimeUnavailable
+from ops.local.runtime import Runtime, ensure_runtime
+from ops.local.servers import Servers, ephemeral_servers
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="session")
+def runtime() -> Runtime:
+    try:
+        return ensure_runtime(CHECKOUT / ".farm/runtime", print)
+    except RuntimeUnavailable as exc:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(exc))
+
+
+@pytest.fixture(scope="module")
+def servers(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    with ephemeral_servers(tmp_path_factory.mktemp("servers"), durable=True, runtime=runtime) as running:
+        yield running
