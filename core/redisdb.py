@@ -16,6 +16,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+Client = redis.Redis
 RedisError = redis.exceptions.RedisError
 
 

@@ -13,6 +13,8 @@ CONNECT_TIMEOUT_SECONDS = 5
 
 #: The database is away, shutting down or restarting: wait and repeat. Everything else is a bug or bad data.
 UNREACHABLE = (psycopg2.OperationalError, psycopg2.InterfaceError)
+#: The database is well and will not have these rows; repeating the same would fail for ever.
+REFUSED = (psycopg2.DataError, psycopg2.IntegrityError)
 
 
 def _options() -> str:

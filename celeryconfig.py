@@ -1,0 +1,89 @@
+"""The file an operator edits: broker, reliability, queues, and what runs when. Each line has its reason.
+
+Used by `celery -A tasks worker|beat|flower`. What to collect is in farm.toml, where things are in the environment (.env.example).
+"""
+
+from kombu import Queue
+
+from core import settings as _settings
+from venues import VENUES
+
+_farm = _settings.load()
+
+# --- broker ---------------------------------------------------------------------------------------------------------------
+broker_url = _farm.celery_broker_url
+broker_connection_retry_on_startup = True
+broker_connection_max_retries = None  # a farm waits for its Redis for ever
+broker_transport_options = {
+    "global_keyprefix": f"{_farm.key_prefix}:celery:",  # a Redis may be shared
+    "socket_timeout": 20,  # without it a half-open socket waits for ever, and kombu's own checks never run
+    "socket_connect_timeout": 5,
+    "socket_keepalive": True,
+    "health_check_interval": 25,
+    "visibility_timeout": 3600,  # longer than every hard time limit below; a message is repeated only after it
+    "unacked_restore_interval": 10,  # messages of a dead worker come back within seconds
+    "unacked_restore_throttle": 1,
+}
+
+# --- what a message may do -----------------------------------------------------------------------------------------------
+task_serializer = "json"
+accept_content = ["json"]  # no pickle
+task_ignore_result = True  # results are seen in Flower's events; as keys they would fill Redis
+task_store_errors_even_if_ignored = False
+task_acks_late = False  # every task re-derives its work: a lost message costs a tick of the schedule, a repeated one nothing
+task_time_limit = 600  # nothing runs longer than ten minutes
+task_soft_time_limit = 540
+task_default_queue = "maintenance"
+task_create_missing_queues = False  # a misspelt queue is an error, not a queue nobody reads
+task_queues = [Queue(name) for name in ("metadata", "snapshots", "writers", "backfill", "maintenance")]
+task_routes = {
+    "tasks.writers.*": {"queue": "writers"},  # contends for the database's write path
+    "tasks.snapshots.*": {"queue": "snapshots"},  # contends for the venues' REST budgets
+    "tasks.metadata.*": {"queue": "metadata"},  # rare, and the streamers wait for it: never behind snapshots
+    "tasks.health.*": {"queue": "maintenance"},
+    "tasks.maintenance.*": {"queue": "maintenance"},
+}
+imports = ("tasks.writers", "tasks.snapshots", "tasks.metadata", "tasks.health", "tasks.maintenance", "tasks.signals")
+
+# --- workers --------------------------------------------------------------------------------------------------------------
+worker_prefetch_multiplier = 1  # a drain lasts half a minute: what is fetched behind it would wait
+worker_soft_shutdown_timeout = 10.0  # the default is off: running tasks would be killed in the middle
+worker_enable_soft_shutdown_on_idle = False
+worker_cancel_long_running_tasks_on_connection_loss = False  # a drain needs Redis for the journal, not for its message
+worker_max_memory_per_child = 600_000  # KiB; a child above it is replaced after its task
+worker_hijack_root_logger = False  # core.log sets logging up, the same for every process
+worker_send_task_events = True  # Flower
+task_send_sent_event = True  # how long messages wait in a queue
+worker_enable_prefetch_count_reduction = True
+worker_eta_task_limit = 100  # nothing here uses ETAs; a flood of them must not hoard memory
+
+# --- beat -----------------------------------------------------------------------------------------------------------------
+beat_schedule_filename = str(_farm.home / "celerybeat-schedule")
+beat_max_loop_interval = 5  # wakes at least so often; the shortest entry is 3 s
+timezone = "UTC"
+
+
+def _every(seconds: float, task: str, *args: object, queue: str | None = None) -> dict[str, object]:
+    """An entry of the schedule. A run that nobody took before the next one is due is worthless, so its message expires."""
+    options: dict[str, object] = {"expires": max(2.0, seconds)}
+    if queue:
+        options["queue"] = queue
+    return {"task": task, "schedule": seconds, "args": args, "options": options}
+
+
+beat_schedule = {
+    # Rings for every group: a drain hands over to its successor by itself, but after a killed Redis only a ring brings it back.
+    **{f"drain-{group}": _every(_farm.writer_ring_seconds, "tasks.writers.drain", group) for group in range(_farm.writer_groups)},
+    # One canary a queue: a worker that lives but consumes nothing is seen by the age of its canary.
+    **{f"canary-{queue.name}": _every(60, "tasks.health.canary", queue.name, queue=queue.name) for queue in task_queues},
+    "health": _every(60, "tasks.health.check"),
+    "trim-journal": _every(60, "tasks.maintenance.trim_journal"),
+    "settle-gaps": _every(60, "tasks.maintenance.settle_gaps"),
+}
+for _venue in VENUES.values():
+    if _venue.name in _farm.collect:
+        beat_schedule[f"{_venue.name}-universe"] = _every(300, "tasks.metadata.universe", _venue.name)
+        for _poll in _venue.polls:
+            if _poll.every_seconds is not None:
+                _task = "tasks.metadata.poll" if _poll.queue == "metadata" else "tasks.snapshots.poll"
+                beat_schedule[f"{_venue.name}-{_poll.name}"] = _every(_poll.every_seconds, _task, _venue.name, _poll.name)

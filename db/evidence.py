@@ -1,0 +1,156 @@
+"""What the farm knows of its own holes, as rows: sockets' lives, gaps, unreadable frames. Written in the transaction of the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from db.moments import moment
+
+#: A frame above this is cut in quarantine; no documented frame comes near it.
+MAX_RAW_BYTES = 1 << 20
+MAX_REASON_CHARS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    venue: str
+    channel: str
+    shard: str
+
+
+@dataclass(frozen=True, slots=True)
+class SocketOpened:
+    place: Place
+    connection_id: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class SocketProven:
+    connection_id: str
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class SocketEnded:
+    connection_id: str
+    at_us: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class GapOpened:
+    """The whole shard is deaf, or frames were shed, from here on."""
+
+    place: Place
+    cause: str
+    event_us: int | None
+    received_us: int | None
+    frames: int | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GapClosed:
+    """The shard hears again: every open gap of the place ends here."""
+
+    place: Place
+    event_us: int | None
+    received_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceGap:
+    """Ids the venue must have used and that did not come."""
+
+    place: Place
+    instrument_id: int
+    first_missing: int
+    last_missing: int
+    event_from_us: int | None
+    event_to_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    place: Place
+    connection_id: str
+    batch_no: int
+    frame_no: int
+    received_us: int
+    reason: str
+    raw: bytes
+
+
+Note = SocketOpened | SocketProven | SocketEnded | GapOpened | GapClosed | SequenceGap | Unread
+
+
+def write(cursor: Cursor, notes: Sequence[Note]) -> None:
+    """Write notes in their order; the frequent ones in bulk."""
+    for note in notes:
+        if not isinstance(note, SequenceGap | Unread):
+            _write_one(cursor, note)
+    gaps = [note for note in notes if isinstance(note, SequenceGap)]
+    if gaps:
+        _write_sequence_gaps(cursor, gaps)
+    unread = [note for note in notes if isinstance(note, Unread)]
+    if unread:
+        _write_unread(cursor, unread)
+
+
+def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded | GapOpened | GapClosed) -> None:
+    match note:
+        case SocketOpened(place, connection_id, at_us):
+            cursor.execute(
+                "INSERT INTO sessions (connection_id, venue, channel, shard, connected_at) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                (connection_id, place.venue, place.channel, place.shard, moment(at_us)),
+            )
+        case SocketProven(connection_id, at_us):
+            cursor.execute("UPDATE sessions SET proven_at = coalesce(proven_at, %s) WHERE connection_id = %s", (moment(at_us), connection_id))
+        case SocketEnded(connection_id, at_us, cause):
+            cursor.execute(
+                "UPDATE sessions SET ended_at = coalesce(ended_at, %s), cause = coalesce(cause, %s) WHERE connection_id = %s",
+                (moment(at_us), cause, connection_id),
+            )
+        case GapOpened(place, cause, event_us, received_us, frames, detail):
+            cursor.execute(
+                "INSERT INTO data_gaps (venue, channel, shard, cause, event_from, received_from, frames, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+                (place.venue, place.channel, place.shard, cause, moment(event_us), moment(received_us), frames, detail),
+            )
+        case GapClosed(place, event_us, received_us):
+            cursor.execute(
+                "UPDATE data_gaps SET event_to = %s, received_to = %s, state = 'missing' "
+                "WHERE venue = %s AND channel = %s AND shard = %s AND instrument_id IS NULL AND state = 'open'",
+                (moment(event_us), moment(received_us), place.venue, place.channel, place.shard),
+            )
+
+
+def _write_sequence_gaps(cursor: Cursor, gaps: Sequence[SequenceGap]) -> None:
+    rows = [
+        (g.place.venue, g.place.channel, g.place.shard, g.instrument_id, "sequence", g.first_missing, g.last_missing, moment(g.event_from_us), moment(g.event_to_us), "missing")
+        for g in gaps
+    ]
+    execute_values(
+        cursor,
+        "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, first_missing, last_missing, event_from, event_to, state) VALUES %s",
+        rows,
+    )
+
+
+def _write_unread(cursor: Cursor, unread: Sequence[Unread]) -> None:
+    rows = [
+        (u.place.venue, u.place.channel, u.place.shard, u.connection_id, u.batch_no, u.frame_no, moment(u.received_us), _plain(u.reason), u.raw[:MAX_RAW_BYTES])
+        for u in unread
+    ]
+    execute_values(
+        cursor,
+        "INSERT INTO quarantine (venue, channel, shard, connection_id, batch_no, frame_no, received_at, reason, raw) VALUES %s ON CONFLICT DO NOTHING",
+        rows,
+    )
+
+
+def _plain(reason: str) -> str:
+    """PostgreSQL's text holds no NUL and no lone surrogate; a venue's words may."""
+    return reason.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:MAX_REASON_CHARS]

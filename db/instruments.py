@@ -1,0 +1,118 @@
+"""Symbols to the farm's numbers, and the history of what the venue says about each."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from psycopg2.extensions import connection as RawConnection
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from core.records import Instrument
+from db.moments import moment
+
+_DESCRIBED = ("status", "base_asset", "quote_asset", "contract_type", "tick_size", "lot_size", "listed_at", "expires_at", "attributes")
+
+
+class TooManyInstruments(Exception):
+    """Frames name more instruments than a venue can have; the bound is WRITER_MAX_INSTRUMENTS."""
+
+
+class InstrumentIds:
+    """symbol -> instrument_id of one venue, from memory; a symbol never seen is registered on a connection of its own.
+
+    Such an instrument has the status `unknown` until metadata describes it.
+    """
+
+    def __init__(self, venue: str, connection: RawConnection, max_instruments: int) -> None:
+        self._venue = venue
+        self._connection = connection
+        self._max = max_instruments
+        self._ids: dict[str, int] = {}
+
+    def array(self, symbols: Sequence[str]) -> Any:
+        """int32 array, one id a symbol."""
+        try:
+            return np.fromiter(map(self._ids.__getitem__, symbols), np.int32, len(symbols))
+        except KeyError:
+            self._learn({symbol for symbol in symbols if symbol not in self._ids})
+            return np.fromiter(map(self._ids.__getitem__, symbols), np.int32, len(symbols))
+
+    def _learn(self, symbols: set[str]) -> None:
+        if len(self._ids) + len(symbols) > self._max:
+            raise TooManyInstruments(f"{self._venue} would have more than {self._max} instruments; WRITER_MAX_INSTRUMENTS raises the bound")
+        with self._connection, self._connection.cursor() as cursor:
+            self._ids.update(_register(cursor, self._venue, symbols))
+
+
+def _register(cursor: Cursor, venue: str, symbols: Iterable[str]) -> dict[str, int]:
+    wanted = sorted(symbols)
+    execute_values(
+        cursor,
+        "INSERT INTO instruments (venue, symbol, status, first_seen_at, updated_at) VALUES %s ON CONFLICT (venue, symbol) DO NOTHING",
+        [(venue, symbol) for symbol in wanted],
+        template="(%s, %s, 'unknown', now(), now())",
+    )
+    cursor.execute("SELECT symbol, instrument_id FROM instruments WHERE venue = %s AND symbol = ANY(%s)", (venue, wanted))
+    return dict(cursor.fetchall())
+
+
+def describe(cursor: Cursor, venue: str, listed: Sequence[Instrument], *, complete: bool, at_us: int) -> int:
+    """Take over what the venue says; returns how many instruments changed. Each change closes one row of history and opens the next.
+
+    Only a complete list may say that an instrument is gone (status `gone`); a partial one never closes anything.
+    """
+    at = moment(at_us)
+    _register(cursor, venue, {instrument.symbol for instrument in listed})
+    cursor.execute(
+        "CREATE TEMP TABLE IF NOT EXISTS described (symbol text, status text, base_asset text, quote_asset text, contract_type text, "
+        "tick_size text, lot_size text, listed_at timestamptz, expires_at timestamptz, attributes jsonb) ON COMMIT DELETE ROWS"
+    )
+    cursor.execute("TRUNCATE described")
+    execute_values(cursor, "INSERT INTO described VALUES %s", [_row(instrument) for instrument in {i.symbol: i for i in listed}.values()], page_size=500)
+    if complete:
+        names = ", ".join(_DESCRIBED[1:])
+        cursor.execute(
+            f"INSERT INTO described SELECT symbol, 'gone', {names} FROM instruments i WHERE venue = %s AND status NOT IN ('gone', 'unknown') "
+            "AND NOT EXISTS (SELECT FROM described d WHERE d.symbol = i.symbol)",
+            (venue,),
+        )
+    changes = ", ".join(f"{name} = d.{name}" for name in _DESCRIBED)
+    old, new = ", ".join(f"i.{name}" for name in _DESCRIBED), ", ".join(f"d.{name}" for name in _DESCRIBED)
+    # A reply older than what is known (a late journal entry) changes nothing.
+    cursor.execute(
+        f"UPDATE instruments i SET {changes}, updated_at = %s FROM described d WHERE i.venue = %s AND i.symbol = d.symbol "
+        f"AND ({old}) IS DISTINCT FROM ({new}) AND (i.status = 'unknown' OR i.updated_at < %s) RETURNING i.instrument_id",
+        (at, venue, at),
+    )
+    changed = [row[0] for row in cursor.fetchall()]
+    if changed:
+        _write_history(cursor, changed, at)
+    return len(changed)
+
+
+def _write_history(cursor: Cursor, changed: Sequence[int], at: Any) -> None:
+    names = ", ".join(_DESCRIBED)
+    cursor.execute("UPDATE instrument_history SET valid_to = %s WHERE instrument_id = ANY(%s) AND valid_to IS NULL AND valid_from < %s", (at, changed, at))
+    cursor.execute(
+        f"INSERT INTO instrument_history (instrument_id, valid_from, {names}) SELECT instrument_id, %s, {names} FROM instruments "
+        f"WHERE instrument_id = ANY(%s) ON CONFLICT (instrument_id, valid_from) DO NOTHING",
+        (at, changed),
+    )
+
+
+def _row(i: Instrument) -> tuple[Any, ...]:
+    attributes = json.dumps(i.attributes, ensure_ascii=False, sort_keys=True) if i.attributes is not None else None
+    return (i.symbol, i.status, i.base_asset, i.quote_asset, i.contract_type, i.tick_size, i.lot_size, moment(i.listed_at_us), moment(i.expires_at_us), attributes)
+
+
+def last_of_sequence(cursor: Cursor, table: str, column: str, venue: str, lookback_hours: float) -> list[tuple[int, int, int]]:
+    """(instrument_id, last id, its event_at in us) of every instrument of the venue with a row within the lookback."""
+    cursor.execute(
+        f"SELECT i.instrument_id, t.{column}, (extract(epoch FROM t.event_at) * 1000000)::int8 FROM instruments i CROSS JOIN LATERAL ("
+        f"  SELECT {column}, event_at FROM {table} WHERE instrument_id = i.instrument_id AND event_at > now() - %s * INTERVAL '1 hour' "
+        f"  ORDER BY event_at DESC, {column} DESC LIMIT 1) t WHERE i.venue = %s",
+        (lookback_hours, venue),
+    )
+    return cursor.fetchall()

@@ -1,0 +1,35 @@
+"""Small statements that tasks and commands ask, each a named function over one .sql file or a line of SQL."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from db.engine import engine
+
+_FOLDER = Path(__file__).parent
+
+
+def _sql(name: str) -> str:
+    return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def rows(url: str, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    """Run the statement of <name>.sql and return its rows as dictionaries."""
+    with engine(url).begin() as connection:
+        return [dict(row._mapping) for row in connection.execute(text(_sql(name)), parameters)]
+
+
+def run(url: str, name: str, **parameters: Any) -> int:
+    """Run the statement of <name>.sql; returns how many rows it changed."""
+    with engine(url).begin() as connection:
+        return connection.execute(text(_sql(name)), parameters).rowcount
+
+
+def offsets(url: str) -> dict[str, str]:
+    """stream -> id of the last committed entry."""
+    return {row["stream"]: row["last_id"] for row in rows(url, "stream_offsets")}
+
+
+def settle_sequence_gaps(url: str) -> int:
+    return run(url, "settle_sequence_gaps")

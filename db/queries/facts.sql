@@ -1,0 +1,1 @@
+SELECT key, value, updated_at FROM system_metadata WHERE key LIKE :prefix || '%' ORDER BY key

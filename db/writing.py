@@ -1,0 +1,87 @@
+"""One transaction of the write path: rows, what they prove, and the offsets, all or nothing."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from psycopg2 import errors
+from psycopg2.extensions import connection as RawConnection
+from psycopg2.extensions import cursor as Cursor
+
+from core.records import KINDS, Columns, Instrument
+from db import copy, evidence, instruments, offsets
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a venue said about its instruments, and when."""
+
+    venue: str
+    instruments: Sequence[Instrument]
+    complete: bool
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What entries of one stream come to. `rows`: (kind, columns with instrument_id) in the order of the stream."""
+
+    step: offsets.Advance
+    rows: Sequence[tuple[str, Columns]] = ()
+    notes: Sequence[evidence.Note] = ()
+    listings: Sequence[Listing] = field(default_factory=tuple)
+
+
+def commit(connection: RawConnection, works: Sequence[Work]) -> int:
+    """Write it all and commit; returns the rows that were new. On any error nothing is written and the connection is rolled back.
+
+    Raises offsets.Fenced when another writer was faster, psycopg2 errors otherwise.
+    """
+    try:
+        try:
+            return _transaction(connection, works, _write_straight)
+        except errors.UniqueViolation:
+            connection.rollback()
+            return _transaction(connection, works, _write_once)
+    except BaseException:
+        if not connection.closed:
+            connection.rollback()
+        raise
+
+
+def _transaction(connection: RawConnection, works: Sequence[Work], write_rows: Callable[[Cursor, Sequence[Work]], list[offsets.Counts]]) -> int:
+    with connection.cursor() as cursor:
+        totals = write_rows(cursor, works)
+        for work, counts in zip(works, totals, strict=True):
+            for listing in work.listings:
+                instruments.describe(cursor, listing.venue, listing.instruments, complete=listing.complete, at_us=listing.at_us)
+            evidence.write(cursor, work.notes)
+            offsets.advance(cursor, replace(work.step, counts=counts))
+    connection.commit()
+    return sum(counts.rows for counts in totals)
+
+
+def _write_straight(cursor: Cursor, works: Sequence[Work]) -> list[offsets.Counts]:
+    """One COPY a table over all works. Raises UniqueViolation when any row is there already."""
+    batches: dict[str, list[Columns]] = {}
+    for work in works:
+        for name, columns in work.rows:
+            batches.setdefault(name, []).append(columns)
+    for name, parts in batches.items():
+        kind = KINDS[name]
+        write = copy.copy_once if kind.revises else copy.copy
+        write(cursor, kind, copy.encode(kind, parts))
+    return [work.step.counts for work in works]
+
+
+def _write_once(cursor: Cursor, works: Sequence[Work]) -> list[offsets.Counts]:
+    """Work by work through staging, so that each stream knows which of its rows were there already."""
+    totals = []
+    for work in works:
+        counts = work.step.counts
+        for name, columns in work.rows:
+            kind, size = KINDS[name], len(columns["event_at"])
+            new = copy.copy_once(cursor, kind, copy.encode(kind, [columns]))
+            if not kind.revises:
+                counts = replace(counts, rows=counts.rows - size + new, repeated=counts.repeated + size - new)
+        totals.append(counts)
+    return totals

@@ -1,0 +1,162 @@
+"""What is missing, told from what came: holes in a venue's ids, and times when no socket of a shard could hear. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from core import journal
+from db.evidence import GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven
+
+#: Ended connections whose late repeats are still recognised; a producer repeats at most what one outage held back.
+MAX_ENDED = 16
+
+
+class Sequence:
+    """The last id of every instrument of one channel. A jump of more than one is a gap; an id at or below the last is a repeat."""
+
+    def __init__(self, known: list[tuple[int, int, int]]) -> None:
+        """`known`: (instrument_id, last id, its event_at in us)."""
+        size = max((instrument for instrument, _, _ in known), default=0) + 1
+        self._last = np.zeros(size, np.int64)
+        self._event = np.zeros(size, np.int64)
+        for instrument, last, event in known:
+            self._last[instrument], self._event[instrument] = last, event
+
+    def gaps(self, place: Place, instruments: Any, ids: Any, events: Any) -> list[SequenceGap]:
+        """Take in a batch (int arrays of equal length) and tell the ids that it leaves out. Reordering inside a batch is no gap."""
+        self._grow(int(instruments.max()) + 1)
+        order = np.lexsort((ids, instruments))
+        instrument, number, event = instruments[order], ids[order], events[order]
+        first = np.ones(len(order), bool)
+        first[1:] = instrument[1:] != instrument[:-1]
+        before = np.empty_like(number)
+        before[1:] = number[:-1]
+        before[first] = self._last[instrument[first]]
+        before_event = np.empty_like(event)
+        before_event[1:] = event[:-1]
+        before_event[first] = self._event[instrument[first]]
+        holes = np.flatnonzero((number - before > 1) & (before > 0))
+        last = np.append(first[1:], True)
+        newer = last & (number > self._last[instrument])
+        self._last[instrument[newer]], self._event[instrument[newer]] = number[newer], event[newer]
+        return [
+            SequenceGap(place, int(instrument[i]), int(before[i]) + 1, int(number[i]) - 1, int(before_event[i]) or None, int(event[i])) for i in holes
+        ]
+
+    def _grow(self, size: int) -> None:
+        if size > len(self._last):
+            more = np.zeros(size + 256 - len(self._last), np.int64)
+            self._last, self._event = np.append(self._last, more), np.append(self._event, more)
+
+
+@dataclass(slots=True)
+class Connection:
+    batch_no: int
+    incarnation: str = ""
+    live: bool = False
+    proven: bool = False
+
+
+@dataclass(slots=True)
+class Sockets:
+    """The connections of one stream as its log tells them. A shard is deaf when no proven connection lives."""
+
+    place: Place
+    connections: dict[str, Connection] = field(default_factory=dict)
+    last_event_us: int | None = None
+    last_received_us: int | None = None
+    deaf: bool = False
+
+    @classmethod
+    def restore(cls, place: Place, stored: Mapping[str, Any], last_event_us: int | None, last_received_us: int | None) -> "Sockets":
+        connections = {name: Connection(*values) for name, values in stored.get("connections", {}).items()}
+        return cls(place, connections, last_event_us, last_received_us, bool(stored.get("deaf", False)))
+
+    def stored(self) -> dict[str, Any]:
+        """What `restore` needs, as JSON."""
+        rows = {name: [c.batch_no, c.incarnation, c.live, c.proven] for name, c in self.connections.items()}
+        return {"connections": rows, "deaf": self.deaf}
+
+    def is_repeat(self, header: journal.Header) -> bool:
+        known = self.connections.get(header.connection_id)
+        return known is not None and header.batch_no <= known.batch_no
+
+    def continues(self, header: journal.Header) -> bool:
+        """Whether a data entry just goes on: a proven connection of a hearing shard, its very next batch."""
+        known = self.connections.get(header.connection_id)
+        return known is not None and known.proven and not self.deaf and header.batch_no == known.batch_no + 1
+
+    def take_number(self, header: journal.Header) -> list[Note]:
+        """Advance the connection's batch number; a jump means that the journal itself lost entries."""
+        known = self.connections.get(header.connection_id)
+        if known is None:
+            self._forget_ended()
+            self.connections[header.connection_id] = Connection(header.batch_no)
+            return []
+        expected, known.batch_no = known.batch_no + 1, header.batch_no
+        if header.batch_no == expected:
+            return []
+        context = header.context or {}
+        if header.type == journal.LOST and int(context.get("first_batch", expected)) <= expected:
+            known.batch_no = max(header.batch_no, int(context.get("last_batch", header.batch_no)))
+            return []
+        return self._deafen("journal", None, f"batches {expected} to {header.batch_no - 1} of {header.connection_id} are not in the journal")
+
+    def hear(self, header: journal.Header, first_event_us: int | None) -> list[Note]:
+        """A data entry of a connection, whose first row has this event time: what was deaf hears again."""
+        notes: list[Note] = []
+        connection = self.connections[header.connection_id]
+        if not connection.proven:
+            connection.proven = True
+            notes.append(SocketProven(header.connection_id, header.first_us))
+        if self.deaf:
+            self.deaf = False
+            notes.append(GapClosed(self.place, first_event_us, header.first_us))
+        return notes
+
+    def awaits_data(self, connection_id: str) -> bool:
+        """Whether the next data entry of this connection ends a gap or proves the connection."""
+        return self.deaf or not self.connections[connection_id].proven
+
+    def event(self, header: journal.Header) -> list[Note]:
+        """A session event, at its place in the log."""
+        context = header.context or {}
+        connection = self.connections[header.connection_id]
+        match header.type:
+            case journal.CONNECTED:
+                notes = self._end_others(str(context.get("incarnation", "")), header.first_us)
+                connection.live, connection.incarnation = True, str(context.get("incarnation", ""))
+                return [*notes, SocketOpened(self.place, header.connection_id, header.first_us)]
+            case journal.DISCONNECTED:
+                return self._end(header.connection_id, str(context.get("cause", "disconnected")), header.first_us)
+            case journal.LOST:
+                frames = int(context.get("frames", 0))
+                return self._deafen("lost", frames, str(context.get("cause", "")))
+        return []
+
+    def _end_others(self, incarnation: str, at_us: int) -> list[Note]:
+        """A streamer that starts anew speaks for its predecessor, which died without a word."""
+        notes: list[Note] = []
+        for name, other in list(self.connections.items()):
+            if other.live and other.incarnation != incarnation:
+                notes += self._end(name, "streamer died", self.last_received_us or at_us)
+        return notes
+
+    def _end(self, name: str, cause: str, at_us: int) -> list[Note]:
+        connection = self.connections[name]
+        was_live, connection.live = connection.live, False
+        notes: list[Note] = [SocketEnded(name, at_us, cause)]
+        if was_live and connection.proven and not any(c.live and c.proven for c in self.connections.values()):
+            notes += self._deafen("disconnected", None, cause)
+        return notes
+
+    def _deafen(self, cause: str, frames: int | None, detail: str) -> list[Note]:
+        self.deaf = True
+        return [GapOpened(self.place, cause, self.last_event_us, self.last_received_us, frames, detail)]
+
+    def _forget_ended(self) -> None:
+        ended = [name for name, connection in self.connections.items() if not connection.live]
+        for name in ended[: max(0, len(ended) - MAX_ENDED + 1)]:
+            del self.connections[name]

@@ -1,0 +1,207 @@
+"""Journal entries of one stream into what must be written: rows, notes, and the new offset. No I/O but the symbol registry."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from core import journal, records
+from core.journal import Entry, Header, StreamName
+from core.venue import Decoded, Frames, Rejected, Reply, Venue
+from db.evidence import Note, Place, Unread
+from db.instruments import TooManyInstruments
+from db.offsets import Advance, Counts, Offset
+from db.writing import Listing, Work
+from tasks.continuity import Sequence as IdSequence
+from tasks.continuity import Sockets
+from venues.errors import Unreadable
+
+log = logging.getLogger(__name__)
+
+RawEntry = tuple[bytes, dict[bytes, bytes]]
+
+
+@dataclass(slots=True)
+class Reader:
+    """Where a drain stands in one stream. `last_id` is what has been digested, which may be ahead of what is committed."""
+
+    stream: StreamName
+    venue: Venue
+    sockets: Sockets
+    last_id: str
+    ids: Callable[[Sequence[str]], Any]  # symbols -> int32 array of instrument ids
+    sequence: IdSequence | None = None
+
+
+@dataclass(slots=True)
+class _Page:
+    """What one call of `digest` gathers."""
+
+    counts: Counts
+    rows: list[tuple[str, records.Columns]]
+    notes: list[Note]
+    listings: list[Listing]
+    received: list[Any]
+
+
+def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | None = None) -> tuple[Work, list[Any]]:
+    """(work, receive times of its data frames as int64 arrays). Moves the reader on.
+
+    Consecutive data entries are decoded as one batch; an event, or data that ends a gap, begins a new one. `condemned` puts
+    every frame into quarantine with that reason: the database has refused what they decode to.
+    """
+    page = _Page(Counts(entries=len(raw_entries)), [], [], [], [])
+    before = reader.last_id
+    run: list[Entry] = []
+    for entry_id, fields in raw_entries:
+        entry = _opened(reader, page, entry_id, fields)
+        if entry is None:
+            continue
+        if reader.sockets.is_repeat(entry.header):
+            page.counts.repeated += entry.header.frames
+            continue
+        is_data = entry.header.type == journal.DATA
+        if run and not (is_data and reader.sockets.continues(entry.header)):
+            _read_run(reader, page, run, condemned)
+            run = []
+        page.notes += reader.sockets.take_number(entry.header)
+        if is_data:
+            run.append(entry)
+        elif entry.header.type == journal.REPLY:
+            _read_reply(reader, page, entry, condemned)
+        else:
+            page.notes += reader.sockets.event(entry.header)
+            page.counts.lost += int((entry.header.context or {}).get("frames", 0)) if entry.header.type == journal.LOST else 0
+    if run:
+        _read_run(reader, page, run, condemned)
+    reader.last_id = raw_entries[-1][0].decode()
+    after = Offset(reader.last_id, reader.sockets.stored(), reader.sockets.last_event_us, reader.sockets.last_received_us)
+    step = Advance(str(reader.stream), before, after, page.counts)
+    return Work(step, page.rows, page.notes, page.listings), page.received
+
+
+def _opened(reader: Reader, page: _Page, entry_id: bytes, fields: dict[bytes, bytes]) -> Entry | None:
+    try:
+        return journal.decode_entry(entry_id, fields)
+    except journal.JournalError as exc:
+        page.counts.quarantined += 1
+        at_us = int(entry_id.partition(b"-")[0]) * 1000
+        page.notes.append(Unread(reader.sockets.place, entry_id.decode(), 0, -1, at_us, str(exc), b"".join(fields.values())))
+        return None
+
+
+def _read_run(reader: Reader, page: _Page, run: list[Entry], condemned: str | None) -> None:
+    """Decode consecutive data entries as one batch."""
+    head = run[0].header
+    readable: list[tuple[Header, Frames]] = []
+    for entry in run:
+        try:
+            readable.append((entry.header, entry.frames()))
+        except journal.JournalError as exc:
+            page.counts.quarantined += entry.header.frames
+            page.notes.append(_unread(reader, entry.header, -1, str(exc), entry.body))
+    if readable:
+        frames = _joined([frames for _, frames in readable])
+        page.counts.frames += frames.count
+        page.received.append(frames.received_us)
+        reader.sockets.last_received_us = max(reader.sockets.last_received_us or 0, int(frames.received_us[-1]))
+        waiting = reader.sockets.awaits_data(head.connection_id)
+        decoded = _decoded(lambda: reader.venue.decode(reader.stream.channel, frames), frames.count, condemned)
+        try:
+            first, last = _store(reader, page, decoded)
+        except TooManyInstruments as exc:
+            decoded, first, last = _all_rejected(frames.count, str(exc)), None, None
+        if waiting:
+            page.notes += reader.sockets.hear(head, first)
+        if last is not None:
+            reader.sockets.last_event_us = max(reader.sockets.last_event_us or 0, last)
+        if decoded.rejected:
+            _quarantine(reader, page, readable, frames, decoded.rejected)
+
+
+def _read_reply(reader: Reader, page: _Page, entry: Entry, condemned: str | None) -> None:
+    header = entry.header
+    try:
+        frames = entry.frames()
+    except journal.JournalError as exc:
+        page.counts.quarantined += 1
+        page.notes.append(_unread(reader, header, -1, str(exc), entry.body))
+        return
+    page.counts.frames += 1
+    reply = Reply(reader.stream.channel, header.context or {}, frames.split()[0], header.first_us)
+    decoded = _decoded(lambda: reader.venue.poll(reader.stream.channel).parse(reply), 1, condemned)
+    _store(reader, page, decoded)
+    reader.sockets.last_received_us = header.last_us
+    if decoded.instruments:
+        page.listings.append(Listing(reader.venue.name, decoded.instruments, decoded.complete, header.first_us))
+    if decoded.rejected:
+        page.counts.quarantined += 1
+        page.notes.append(_unread(reader, header, 0, "; ".join(r.reason for r in decoded.rejected), reply.body))
+
+
+def _decoded(decode: Callable[[], Decoded], count: int, condemned: str | None) -> Decoded:
+    if condemned is not None:
+        return _all_rejected(count, condemned)
+    try:
+        return decode()
+    except Unreadable as exc:
+        return _all_rejected(count, f"{type(exc).__name__}: {exc}")
+    except Exception as exc:  # a decoder's bug must not stop the stream: the frames are kept, counted and told
+        log.exception("decoder failed")
+        return _all_rejected(count, f"decoder failed: {type(exc).__name__}: {exc}")
+
+
+def _all_rejected(count: int, reason: str) -> Decoded:
+    return Decoded(rejected=[Rejected(i, reason) for i in range(count)])
+
+
+def _store(reader: Reader, page: _Page, decoded: Decoded) -> tuple[int | None, int | None]:
+    """Take the rows over; returns (first, last) event time of the batch."""
+    page.counts.ignored += sum(decoded.ignored.values())
+    first = last = None
+    for name, columns in decoded.rows.items():
+        size = len(columns["event_at"])
+        if not size:
+            continue
+        rows = {**columns, "instrument_id": reader.ids(columns["symbol"])}
+        page.rows.append((name, rows))
+        page.counts.rows += size
+        first, last = int(columns["event_at"][0]), int(np.max(columns["event_at"]))
+        kind = records.KINDS[name]
+        if reader.sequence is not None and kind.sequence:
+            page.notes += reader.sequence.gaps(reader.sockets.place, rows["instrument_id"], rows[kind.sequence], rows["event_at"])
+    return first, last
+
+
+def _joined(parts: Sequence[Frames]) -> Frames:
+    if len(parts) == 1:
+        return parts[0]
+    received = np.concatenate([part.received_us for part in parts])
+    if all(part.lines for part in parts):
+        return Frames(b"\n".join(part.body for part in parts), len(received), received, lines=True)
+    frames = [frame for part in parts for frame in part.split()]
+    body = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
+    return Frames(body, len(frames), received, lines=False)
+
+
+def _quarantine(reader: Reader, page: _Page, readable: Sequence[tuple[Header, Frames]], frames: Frames, rejected: Sequence[Rejected]) -> None:
+    """Put rejected frames aside whole, each under the batch it came in."""
+    starts = np.cumsum([0, *(part.count for _, part in readable)])
+    raw = frames.split()
+    for frame in rejected:
+        batch = int(np.searchsorted(starts, frame.frame, side="right")) - 1
+        header, part = readable[batch]
+        number = frame.frame - int(starts[batch])
+        note = _unread(reader, header, number, frame.reason, raw[frame.frame])
+        page.notes.append(replace(note, received_us=int(part.received_us[number])))
+    page.counts.quarantined += len(rejected)
+
+
+def _unread(reader: Reader, header: Header, frame_no: int, reason: str, raw: bytes) -> Unread:
+    return Unread(reader.sockets.place, header.connection_id, header.batch_no, frame_no, header.first_us, reason, raw)
+
+
+def place_of(stream: StreamName) -> Place:
+    return Place(stream.venue, stream.channel, stream.shard)

@@ -1,0 +1,197 @@
+"""One turn of draining a group of streams: read on, digest, commit, trim; decoding the next batch while the last one is written."""
+
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from core import journal as journals
+from core.board import Board
+from core.journal import Journal, StreamName
+from core.records import KINDS
+from core.settings import Settings
+from db import engine, offsets
+from db.instruments import InstrumentIds, last_of_sequence
+from db.writing import Work, commit
+from tasks import digest, lifecycle
+from tasks.continuity import Sequence as IdSequence
+from tasks.continuity import Sockets
+from tasks.lag import Lag
+from venues import VENUES
+
+log = logging.getLogger(__name__)
+
+#: A drain blocked in a read looks up this often: to notice a shutdown, the end of its turn, a failed commit.
+BLOCK_MS = 500
+TRIM_SECONDS = 0.25
+REPORT_SECONDS = 2.0
+#: Entries of one stream in one read, whatever their size: bounds memory when entries are tiny.
+MAX_ENTRIES = 512
+FIRST_ENTRIES = 16
+
+
+class LockTaken(Exception):
+    """another drain has this group"""
+
+
+@dataclass(slots=True)
+class Turn:
+    """What a turn did, as the task's result."""
+
+    group: int
+    streams: int = 0
+    rows: int = 0
+    batches: int = 0
+    quarantined: int = 0
+    ended: str = "turn over"
+    outages: int = 0
+    last_outage: str = ""
+
+
+class Drain:
+    """One attempt at a turn: owns its connections and starts from what is committed.
+
+    `run` raises engine.UNREACHABLE, RedisError or offsets.Fenced; whoever called it makes a new Drain.
+    The commit thread has the writing connection for itself; everything else goes over the second one.
+    """
+
+    def __init__(self, settings: Settings, journal: Journal, board: Board, turn: Turn, lag: Lag) -> None:
+        self._settings, self._journal, self._board, self._turn, self._lag = settings, journal, board, turn, lag
+        self._readers: dict[StreamName, digest.Reader] = {}
+        self._committed: dict[StreamName, str] = {}
+        self._trimmed_at = self._reported_at = 0.0
+        self._frames_per_entry = 0.0
+        self._careful = False
+        self._pending: Future[None] | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._writer = engine.connect(settings.database_url, name=f"tapefarm drain {turn.group}")
+        self._second = engine.connect(settings.database_url, name=f"tapefarm drain {turn.group} lookups")
+
+    def open(self) -> None:
+        """Take the lock and find out where each stream stands. Raises LockTaken."""
+        with self._writer, self._writer.cursor() as cursor:
+            if not offsets.lock_group(cursor, self._turn.group):
+                raise LockTaken
+        self._find_streams()
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+        for connection in (self._writer, self._second):
+            connection.close()
+
+    def run(self, until: float) -> None:
+        """Drain until the moment (monotonic seconds) or the worker's end."""
+        while time.monotonic() < until and not lifecycle.ending():
+            started = time.monotonic()
+            busy = self._step()
+            if time.monotonic() - self._reported_at > REPORT_SECONDS:
+                self._report()
+                self._find_streams()
+            least = self._settings.writer_gap_ms / 1000 if busy else 0.0 if self._readers else BLOCK_MS / 1000
+            if (pause := least - (time.monotonic() - started)) > 0:
+                time.sleep(pause)
+        self._settle()
+        self._trim()
+
+    def _step(self) -> bool:
+        """Read once and put what came to work; false when nothing came."""
+        try:
+            reads = self._read()
+            if reads:
+                (self._work_carefully if self._careful else self._work)(reads)
+            else:
+                self._settle()
+                self._trim()
+        except engine.REFUSED as exc:
+            log.warning("the database refused a batch, going entry by entry group=%s reason=%s", self._turn.group, exc)
+            self._careful = True
+            self._readers = {}
+            self._find_streams()
+            return True
+        return bool(reads)
+
+    def _read(self) -> list[tuple[StreamName, list[digest.RawEntry]]]:
+        if not self._readers:
+            return []
+        share = self._settings.writer_max_rows / len(self._readers) / self._frames_per_entry if self._frames_per_entry else FIRST_ENTRIES
+        entries = int(min(max(share, 1), MAX_ENTRIES))
+        return self._journal.read({stream: reader.last_id for stream, reader in self._readers.items()}, block_ms=BLOCK_MS, max_entries=entries)
+
+    def _work(self, reads: Sequence[tuple[StreamName, list[digest.RawEntry]]]) -> None:
+        """Digest, while the commit thread writes what was digested before."""
+        batch = [(stream, *digest.digest(self._readers[stream], entries)) for stream, entries in reads]
+        frames = sum(work.step.counts.frames for _, work, _ in batch)
+        self._frames_per_entry = max(1.0, frames / sum(len(entries) for _, entries in reads))
+        self._settle()
+        self._pending = self._pool.submit(self._commit, batch)
+
+    def _work_carefully(self, reads: Sequence[tuple[StreamName, list[digest.RawEntry]]]) -> None:
+        """Entry by entry, so that only what the database refuses is put aside."""
+        self._careful = False
+        for stream, entries in reads:
+            for entry in entries:
+                work, received = digest.digest(self._readers[stream], [entry])
+                try:
+                    self._commit([(stream, work, received)])
+                except engine.REFUSED as exc:
+                    self._readers[stream] = self._reader(stream)
+                    work, received = digest.digest(self._readers[stream], [entry], condemned=f"the database refused it: {exc}")
+                    self._commit([(stream, work, received)])
+
+    def _commit(self, batch: Sequence[tuple[StreamName, Work, Sequence[Any]]]) -> None:
+        self._turn.rows += commit(self._writer, [work for _, work, _ in batch])
+        now_us = time.time_ns() // 1000
+        self._turn.batches += 1
+        for stream, work, received in batch:
+            self._turn.quarantined += work.step.counts.quarantined
+            self._lag.add(str(stream), now_us, received, work.step.counts.rows)
+            self._committed[stream] = work.step.after.last_id
+        if time.monotonic() - self._trimmed_at > TRIM_SECONDS:
+            self._trim()
+
+    def _settle(self) -> None:
+        """Wait for the commit under way; its failure is raised here."""
+        if self._pending is not None:
+            pending, self._pending = self._pending, None
+            pending.result()
+
+    def _trim(self) -> None:
+        """Only while no other thread commits, or from the committing thread itself."""
+        self._trimmed_at = time.monotonic()
+        if self._committed:
+            self._journal.trim(self._committed)
+            self._committed = {}
+
+    def _find_streams(self) -> None:
+        """This group's share of the streams: every n-th of the sorted list, so that neighbours spread over the groups."""
+        mine = [s for s in self._journal.streams()[self._turn.group :: self._settings.writer_groups] if s.venue in VENUES]
+        if mine != list(self._readers):
+            self._settle()
+            self._readers = {stream: self._readers.get(stream) or self._reader(stream) for stream in mine}
+        self._turn.streams = len(mine)
+
+    def _reader(self, stream: StreamName) -> digest.Reader:
+        """A reader that stands where the stream is committed."""
+        with self._second, self._second.cursor() as cursor:
+            offset = offsets.load(cursor, str(stream), digest.place_of(stream))
+            newest = self._journal.last_id(stream)
+            if newest is not None and journals.id_order(newest) < journals.id_order(offset.last_id):
+                log.error("the journal is behind the committed offset: Redis lost it, reading anew stream=%s", stream)
+                offset = offsets.rewind(cursor, str(stream), offset)
+            sequence = self._sequence(cursor, stream)
+        sockets = Sockets.restore(digest.place_of(stream), offset.connections, offset.last_event_us, offset.last_received_us)
+        ids = InstrumentIds(stream.venue, self._second, self._settings.writer_max_instruments)
+        return digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence)
+
+    def _sequence(self, cursor: Any, stream: StreamName) -> IdSequence | None:
+        kind = next((KINDS[channel.kind] for channel in VENUES[stream.venue].channels if channel.name == stream.channel), None)
+        if kind is None or kind.sequence is None:
+            return None
+        return IdSequence(last_of_sequence(cursor, kind.name, kind.sequence, stream.venue, self._settings.gap_lookback_hours))
+
+    def _report(self) -> None:
+        self._reported_at = time.monotonic()
+        for stream in self._readers:
+            self._board.report(f"drain:{stream}", self._lag.summary(str(stream), time.time_ns() // 1000))

@@ -1,0 +1,35 @@
+"""The farm's look at itself: a canary on every queue, and once a minute a row that says whether all was well."""
+
+import json
+from typing import Any
+
+from db import queries
+from tasks import app, resources
+from tasks.survey import survey
+
+
+@app.task
+def canary(queue: str) -> dict[str, Any]:
+    """Proves that somebody consumes the queue: status looks at the age of this fact."""
+    queries.run(resources.config().database_url, "record_fact", key=f"canary:{queue}", value=json.dumps({}))
+    return {"queue": queue}
+
+
+@app.task
+def check() -> dict[str, Any]:
+    """Write what `./farm status` would say into platform_health_logs and collector_status."""
+    url = resources.config().database_url
+    found = survey(resources.config(), resources.board(), resources.journal())
+    for stream in found["streams"]:
+        queries.run(
+            url,
+            "record_collector",
+            stream=stream["name"],
+            state=stream["state"],
+            instruments=stream["instruments"],
+            rows_per_second=round(stream["rows_per_s"]),
+            backlog_entries=stream["backlog_entries"],
+        )
+    figures = {key: found[key] for key in ("gaps_open", "quarantined")} | {"backlog_entries": sum(s["backlog_entries"] for s in found["streams"])}
+    queries.run(url, "record_health", healthy=int(not found["reasons"]), reasons=json.dumps(found["reasons"]), figures=json.dumps(figures))
+    return {"healthy": not found["reasons"], "reasons": found["reasons"]}

@@ -1,0 +1,100 @@
+"""How the farm is, from three witnesses: the board (what processes say), the journal (what waits), the database (what is there)."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from core.board import Board
+from core.journal import Journal, StreamName
+from core.settings import Settings
+from db import queries
+from venues import VENUES
+
+#: A queue whose canary is older than this has nobody who consumes it (it is sent every minute).
+CANARY_SECONDS = 180
+#: Waiting entries above which a stream is called behind.
+BACKLOG_ENTRIES = 2_000
+
+
+def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]:
+    """{"streams": [...], "gaps_open", "quarantined", "reasons"} as ./farm status shows them; components are its own business."""
+    offsets = {row["stream"]: row for row in queries.rows(settings.database_url, "stream_offsets")}
+    drains = board.vitals("drain")
+    subscribed = _subscriptions(board)
+    names = sorted({str(stream) for stream in journal.streams()} | set(offsets) | set(subscribed))
+    streams = [
+        _stream(StreamName.parse(name), journal, offsets.get(name), drains.get(f"drain:{name}", {}), subscribed.get(name)) for name in names if _recorded(name)
+    ]
+    gaps = queries.rows(settings.database_url, "open_gaps")[0]
+    reasons = [reason for stream in streams for reason in stream.pop("reasons")] + _unfed(settings, streams) + _canaries(settings)
+    return {
+        "streams": streams,
+        "gaps_open": gaps["deaf"] + gaps["fillable"],
+        "quarantined": sum(row["quarantined"] for row in offsets.values()),
+        "reasons": reasons,
+    }
+
+
+def _recorded(name: str) -> bool:
+    """Streams of sockets; what REST polls bring is judged by its tasks."""
+    stream = StreamName.parse(name)
+    return stream.venue in VENUES and any(channel.name == stream.channel for channel in VENUES[stream.venue].channels)
+
+
+def _subscriptions(board: Board) -> dict[str, dict[str, Any]]:
+    """stream name -> what its streamer says of it."""
+    return {stream["stream"]: stream for vital in board.vitals("streamer").values() for stream in vital.get("streams", [])}
+
+
+def _stream(name: StreamName, journal: Journal, offset: dict[str, Any] | None, drain: dict[str, Any], socket: dict[str, Any] | None) -> dict[str, Any]:
+    backlog = journal.backlog(name, offset["last_id"] if offset else "0-0")
+    age = _data_age(offset, socket)
+    idle = VENUES[name.venue].channel(name.channel).idle_seconds
+    reasons = []
+    if socket is None:
+        reasons.append(f"{name}: no streamer reports it")
+    elif age is None or age > idle:
+        reasons.append(f"{name}: no data for {'ever' if age is None else f'{age:.0f} s'} (allowed {idle:.0f} s)")
+    if backlog > BACKLOG_ENTRIES:
+        reasons.append(f"{name}: {backlog} journal entries wait to be written")
+    return {
+        "name": str(name),
+        "venue": name.venue,
+        "channel": name.channel,
+        "shard": name.shard,
+        "instruments": (socket or {}).get("instruments", 0),
+        "rows_per_s": drain.get("rows_per_s", 0.0),
+        "last_data_age_s": None if age is None else round(age, 2),
+        "backlog_entries": backlog,
+        "lag_ms": {"p50": drain.get("p50_ms"), "p99": drain.get("p99_ms")},
+        "state": "down" if socket is None else "silent" if reasons else "live",
+        "reasons": reasons,
+    }
+
+
+def _data_age(offset: dict[str, Any] | None, socket: dict[str, Any] | None) -> float | None:
+    """Seconds since the newest frame, as the socket or else the database knows it."""
+    newest = (socket or {}).get("last_data_us")
+    if newest is None and offset and offset["last_received_at"]:
+        newest = offset["last_received_at"].timestamp() * 1_000_000
+    return None if newest is None else max(0.0, time.time() - newest / 1_000_000)
+
+
+def _unfed(settings: Settings, streams: list[dict[str, Any]]) -> list[str]:
+    """Channels that farm.toml wants and that no stream brings."""
+    fed = {(stream["venue"], stream["channel"]) for stream in streams}
+    wanted = [
+        (name, channel.name)
+        for name, collect in settings.collect.items()
+        if name in VENUES
+        for channel in VENUES[name].channels
+        if collect.channels is None or channel.name in collect.channels
+    ]
+    return [f"{venue}:{channel}: nothing has arrived yet" for venue, channel in wanted if (venue, channel) not in fed]
+
+
+def _canaries(settings: Settings) -> list[str]:
+    now = datetime.now(UTC)
+    facts = queries.rows(settings.database_url, "facts", prefix="canary:")
+    stale = [row for row in facts if (now - row["updated_at"]).total_seconds() > CANARY_SECONDS]
+    return [f"queue {row['key'].partition(':')[2]}: nobody has consumed it for {(now - row['updated_at']).total_seconds():.0f} s" for row in stale]

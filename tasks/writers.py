@@ -1,0 +1,76 @@
+"""Writers: journal to database. One long-lived drain per group of streams; the schedule rings for every group, and a ring that
+finds the group's lock taken ends at once."""
+
+import logging
+import time
+from contextlib import closing
+from dataclasses import asdict
+from typing import Any
+
+import tenacity
+from kombu.exceptions import OperationalError
+
+from core.redisdb import RedisError
+from db import engine
+from db.offsets import Fenced
+from tasks import app, lifecycle, resources
+from tasks.drain import Drain, LockTaken, Turn
+from tasks.lag import Lag
+
+log = logging.getLogger(__name__)
+
+#: Kept over turns, so that a hand-over does not blank the figures.
+_lag = Lag()
+#: What waiting and trying again can mend.
+_PASSING = (*engine.UNREACHABLE, RedisError, Fenced)
+FIRST_RETRY_SECONDS = 0.2
+
+
+@app.task
+def drain(group: int) -> dict[str, Any]:
+    """Drain the group for one turn, then hand over to a successor. Result: Turn, with the lag of the last seconds."""
+    config = resources.config()
+    turn = Turn(group)
+    until = time.monotonic() + config.writer_turn_seconds
+    try:
+        _attempts(turn, until, config.database_retry_max_seconds)(_attempt, turn, until)
+    except LockTaken:
+        turn.ended = "another drain has this group"
+        return asdict(turn)
+    except _PASSING as exc:
+        turn.ended = f"waiting: {exc}"[:300]
+    if lifecycle.ending():
+        turn.ended = "worker ends"
+    else:
+        _hand_over(group, config.writer_ring_seconds)
+    return asdict(turn)
+
+
+def _attempt(turn: Turn, until: float) -> None:
+    with closing(Drain(resources.config(), resources.journal(), resources.board(), turn, _lag)) as attempt:
+        attempt.open()
+        attempt.run(until)
+
+
+def _attempts(turn: Turn, until: float, max_seconds: float) -> tenacity.Retrying:
+    """Exponential backoff with full jitter until the turn is over; the schedule goes on from there, for ever."""
+
+    def note(state: tenacity.RetryCallState) -> None:
+        turn.outages += 1
+        turn.last_outage = f"{state.outcome.exception()!r}"[:300] if state.outcome else ""
+        log.log(logging.WARNING if turn.outages == 1 else logging.DEBUG, "drain interrupted, trying again group=%s cause=%s", turn.group, turn.last_outage)
+
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(_PASSING),
+        wait=tenacity.wait_random_exponential(multiplier=FIRST_RETRY_SECONDS, max=max_seconds),
+        stop=lambda _: time.monotonic() >= until or lifecycle.ending(),
+        before_sleep=note,
+        reraise=True,
+    )
+
+
+def _hand_over(group: int, ring_seconds: float) -> None:
+    try:
+        drain.apply_async((group,), expires=2 * ring_seconds, retry=False)
+    except OperationalError as exc:
+        log.warning("no hand-over, the schedule will ring group=%s cause=%s", group, exc)
