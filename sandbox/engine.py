@@ -106,14 +106,14 @@ class Runs:
 
     @property
     def lasts(self) -> np.ndarray:
-        return self.starts + self.lengths - 1
+        return np.asarray(self.starts + self.lengths - 1)
 
     def rank(self) -> np.ndarray:
-        return np.arange(len(self.symbols)) - np.repeat(self.starts, self.lengths)
+        return np.asarray(np.arange(len(self.symbols)) - np.repeat(self.starts, self.lengths))
 
     def cumulate(self, values: np.ndarray) -> np.ndarray:
         total = np.cumsum(values)
-        return total - np.repeat(total[self.starts] - values[self.starts], self.lengths)
+        return np.asarray(total - np.repeat(total[self.starts] - values[self.starts], self.lengths))
 
 
 class Market:
@@ -123,10 +123,9 @@ class Market:
         self.seed = seed
         self.instruments: list[Instrument] = []
         self.update_id = 429_012_276_615  # venues count in 1e11 and up; small ids would hide an overflow
-        for name in ("_unit", "_step", "_tick_units", "_anchor", "_typical", "_activity"):
-            setattr(self, name, np.zeros(0))
-        for name in ("mid", "ask", "bid_steps", "ask_steps", "next_id", "next_raw_id"):
-            setattr(self, name, np.zeros(0, np.int64))
+        self._unit, self._step, self._tick_units, self._anchor, self._typical, self._activity = np.zeros((6, 0))
+        self.mid, self.ask, self.bid_steps, self.ask_steps = np.zeros((4, 0), np.int64)
+        self.next_id, self.next_raw_id = np.zeros((2, 0), np.int64)
         self.trading = np.zeros(0, bool)
         self.extend(instruments)
         self.reseed()
@@ -225,12 +224,11 @@ class Market:
 
     def _sizes(self, symbols: np.ndarray, scale: float) -> np.ndarray:
         drawn = self._typical[symbols] * scale * np.exp(0.9 * self.rng.standard_normal(len(symbols)))
-        return np.maximum(drawn.astype(np.int64), 1)
+        return np.asarray(np.maximum(drawn.astype(np.int64), 1))
 
     def price(self, symbols: np.ndarray, ticks: np.ndarray) -> np.ndarray:
         """The double nearest to the decimal text: one correctly rounded division of two exact numbers."""
-        result: np.ndarray = ticks * self._tick_units[symbols] / self._unit[symbols]
-        return result
+        return np.asarray(ticks * self._tick_units[symbols] / self._unit[symbols])
 
     def ticks(self, symbols: np.ndarray, prices: np.ndarray) -> np.ndarray:
-        return np.rint(prices * self._unit[symbols] / self._tick_units[symbols]).astype(np.int64)
+        return np.asarray(np.rint(prices * self._unit[symbols] / self._tick_units[symbols]), np.int64)

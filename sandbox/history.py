@@ -80,7 +80,7 @@ class TradeHistory:
         """One instrument's records in one block; the open block is searched unsorted."""
         if position == len(self._blocks):
             live = self._open[: self._open_count]
-            return live[live["symbol"] == symbol]
+            return np.asarray(live[live["symbol"] == symbol])
         block = self._blocks[position]
         records = self._sorted.get((block.path, block.first))
         if records is None:

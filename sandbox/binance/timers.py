@@ -6,6 +6,7 @@ They are made only for instruments that somebody listens to, and are not in the 
 import json
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sandbox.binance import wire
@@ -58,12 +59,12 @@ class Timers:
 
     def _send(self, sockets: Iterable[Socket], channel: str, symbol: int, payload: bytes) -> None:
         venue = self._venue
-        if symbol != ALL_SYMBOLS and venue.is_frozen(symbol) or symbol == ALL_SYMBOLS and venue.all_frozen:
+        if (symbol != ALL_SYMBOLS and venue.is_frozen(symbol)) or (symbol == ALL_SYMBOLS and venue.all_frozen):
             return
         name = channel if symbol == ALL_SYMBOLS else f"{venue.stream_names[symbol]}@{channel}"
         raw, combined = text_frame(payload), text_frame(wire.wrapped(name, payload))
         for socket in sockets:
-            if not venue.silenced(socket, channel):
+            if not venue.silenced(channel, socket):
                 socket.out.append(combined if socket.combined else raw)
                 venue.extra[channel] = venue.extra.get(channel, 0) + 1
 
@@ -156,7 +157,7 @@ class Timers:
                 # TradFi perpetuals come in a message of their own
                 for tradifi in (False, True):
                     name = "!markPrice@arr@1s" if channel.endswith("@1s") else "!markPrice@arr"
-                    self._everyone(name, lambda tradifi=tradifi: self._mark_array(now_ms, tradifi=tradifi))
+                    self._everyone(name, partial(self._mark_array, now_ms, tradifi=tradifi))
 
     def _mark_array(self, now_ms: int, *, tradifi: bool) -> bytes:
         venue = self._venue
@@ -173,9 +174,9 @@ class Timers:
         venue, market = self._venue, self._venue.market
         for symbol in range(len(venue.names)):
             if market.trading[symbol] and not venue.is_frozen(symbol) and venue.last_quote_ids[symbol]:
-                self._everyone("!bookTicker", lambda symbol=symbol: self._quote(symbol, now_ms))
+                self._everyone("!bookTicker", partial(self._quote, symbol, now_ms))
         for position, name in enumerate(COIN_M):
-            self._everyone("!bookTicker", lambda name=name, position=position: self._coin_quote(position, name, now_ms))
+            self._everyone("!bookTicker", partial(self._coin_quote, position, name, now_ms))
 
     def _quote(self, symbol: int, now_ms: int) -> bytes:
         market, step = self._venue.market, self._venue.quantity_units[symbol]

@@ -107,8 +107,8 @@ def special(first_rank: int) -> list[tuple[Listing, Instrument]]:
 def universe(count: int) -> list[tuple[Listing, Instrument]]:
     """The first `count` instruments by rank; the awkward ones come along from ten on."""
     rows = [
-        entry(Listing(f"{base}USDT", f"{base}USDT", base), grids(*grid), rank)
-        for rank, (base, *grid) in enumerate(KNOWN, start=1)
+        entry(Listing(f"{base}USDT", f"{base}USDT", base), grids(price, *grid), rank)
+        for rank, (base, price, *grid) in enumerate(KNOWN, start=1)
     ]
     if count >= 10:
         rows[6:6] = special(10)

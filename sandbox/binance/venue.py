@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class Binance:
         self.templates: list[wire.Templates] = []
         self.frozen: np.ndarray | None = None
         self.all_frozen = False
+        self.ledger.sockets.add(self.clock.now_us(), "started")  # socket numbers begin anew with a process
         self._open_universe()
         self._resume()
         self.books = Books(self.market)
@@ -182,7 +184,7 @@ class Binance:
         self.hub.dirty = False
         for channel in (self.quotes, self.trades, self.raw_trades):
             listeners = self.hub.listeners(channel.name)
-            channel.targets.rebuild(listeners, len(self.names), lambda s, name=channel.name: self.silenced(s, name))
+            channel.targets.rebuild(listeners, len(self.names), partial(self.silenced, channel.name))
 
     def _market_events(self, count: int, forced: dict[str, int] | None, now_us: int) -> None:
         forced = forced or {}
@@ -234,7 +236,7 @@ class Binance:
 
     # --- faults
 
-    def silenced(self, socket: Socket, channel: str) -> bool:
+    def silenced(self, channel: str, socket: Socket) -> bool:
         return socket.muted or self.faults.first("silence_route", route=socket.route, channel=channel) is not None
 
     def is_frozen(self, symbol: int) -> bool:

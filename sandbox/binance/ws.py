@@ -1,9 +1,9 @@
 """The WebSocket door of the simulated Binance: routes, subscribe requests, limits, pings and lifetimes."""
 
-import asyncio
 import json
 import time
 from collections import deque
+from functools import partial
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -34,15 +34,15 @@ class Door:
         for route in (*ROUTES, PATHLESS):
             prefix = "/binance" if route == PATHLESS else f"/binance/{route}"
             for path in ("/stream", "/ws", "/ws/{names:.+}"):
-                app.router.add_get(prefix + path, lambda request, route=route: self._serve(request, route))
+                app.router.add_get(prefix + path, partial(self._serve, route))
 
-    async def _serve(self, request: web.Request, route: str) -> web.StreamResponse:
+    async def _serve(self, route: str, request: web.Request) -> web.StreamResponse:
         venue = self._venue
         if venue.faults.first("maintenance"):
             return web.Response(status=503)
         ws = web.WebSocketResponse(autoping=False, compress=False, timeout=CLOSE_SECONDS, max_msg_size=1024 * 1024)
         await ws.prepare(request)
-        if not isinstance(request.transport, asyncio.Transport):
+        if request.transport is None:
             return ws
         socket = Socket(ws, request.transport, route, venue.ledger)
         socket.combined = request.path.endswith("/stream")
