@@ -77,7 +77,7 @@ def _one_object_a_line(body: bytes, count: int) -> bool:
     neither } { nor a raw newline in a string is JSON, so as many objects as lines are one object in each. An escaped NUL, which
     no text column can hold, sends the batch to the slow path too.
     """
-    if body[0] != _OPEN or body[-1] != _CLOSE:
+    if not (body.startswith(b"{") and body.endswith(b"}")):
         return False
     octets = np.frombuffer(body, np.uint8)
     ends = np.flatnonzero(octets == _NEWLINE)

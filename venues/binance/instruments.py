@@ -3,7 +3,6 @@
 A list that is empty, cut or partly broken never passes for the whole: whoever is missing from a whole list is taken for gone.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -132,9 +131,8 @@ def _volumes(reply: Reply) -> dict[str, float]:
         try:
             one = _TICKER.decode(raw)
         except UNREADABLE:
-            continue
-        if isinstance(one.quoteVolume, float) and math.isfinite(one.quoteVolume) and one.quoteVolume >= 0:
-            volumes[one.symbol] = one.quoteVolume
+            continue  # an instrument of unknown volume, and ranked last
+        volumes[one.symbol] = one.quoteVolume
     if not volumes:
         raise bad_reply(reply, "no volume of any symbol")
     return volumes

@@ -208,4 +208,4 @@ class TradedSymbol(Struct):
 
 class Ticker24h(Struct):
     symbol: Symbol
-    quoteVolume: float | str | None = None
+    quoteVolume: NotNegative
