@@ -19,6 +19,8 @@ DATA, REPLY = "data", "reply"
 #: Session events, each at its place in the stream. `lost` carries what was shed and why; `heartbeat` says that a silent socket lives.
 CONNECTED, SUBSCRIBED, PROVEN, DISCONNECTED, LOST, HEARTBEAT = "connected", "subscribed", "proven", "disconnected", "lost", "heartbeat"
 START = "0-0"
+#: Receive times in us, one a frame.
+Times = Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]]
 #: An entry above this is no batch of ours (the largest REST reply is 32 MiB, far smaller when compressed).
 MAX_BODY_BYTES = 256 << 20
 
@@ -73,7 +75,7 @@ _decode_header = msgspec.msgpack.Decoder(Header).decode
 
 
 
-def pack(frames: Sequence[bytes], received_us: Sequence[int]) -> tuple[bytes, bool]:
+def pack(frames: Sequence[bytes], received_us: Times) -> tuple[bytes, bool]:
     """(body, lines): compressed receive times (8 bytes each) and frames; newline-joined unless a frame holds a newline itself."""
     times = np.asarray(received_us, dtype="<i8").tobytes()
     joined = b"\n".join(frames)
@@ -94,9 +96,9 @@ def unpack(body: bytes, header: Header) -> Frames:
     return Frames(raw[header.frames * 8 :], header.frames, times, lines=header.lines)
 
 
-def data_fields(connection_id: str, batch_no: int, frames: Sequence[bytes], received_us: Sequence[int]) -> dict[bytes, bytes]:
+def data_fields(connection_id: str, batch_no: int, frames: Sequence[bytes], received_us: Times) -> dict[bytes, bytes]:
     body, lines = pack(frames, received_us)
-    header = Header(FORMAT_VERSION, DATA, connection_id, batch_no, len(frames), received_us[0], received_us[-1], lines)
+    header = Header(FORMAT_VERSION, DATA, connection_id, batch_no, len(frames), int(received_us[0]), int(received_us[-1]), lines)
     return {b"h": _encode_header(header), b"b": body}
 
 
@@ -130,13 +132,13 @@ class Journal:
         return f"{self._head}{stream}"
 
     def append(self, batches: Iterable[tuple[StreamName, Mapping[bytes, bytes]]]) -> None:
-        """Append in order, in one round trip. On an error any prefix may have been applied: repeat the whole, readers skip repeats."""
-        pipe = self._redis.pipeline(transaction=False)
-        streams = set()
-        for stream, fields in batches:
+        """Append in order, in one round trip: all or none. After an error it is unknown which: repeat the whole, readers skip repeats."""
+        entries = list(batches)
+        new = {stream for stream, _ in entries} - self._registered
+        # Atomic, because Redis may refuse one write (memory) and take the next: a batch behind a younger one would pass for a repeat.
+        pipe = self._redis.pipeline(transaction=len(entries) > 1 or bool(new))
+        for stream, fields in entries:
             pipe.xadd(self._key(stream), dict(fields))  # type: ignore[arg-type]
-            streams.add(stream)
-        new = streams - self._registered
         if new:
             pipe.sadd(self._registry, *map(str, new))
         pipe.execute()
