@@ -1,0 +1,1 @@
+"""Sockets to journal: stamps frames, batches them, appends them. Knows the venue contract, no venue, and never reads prices."""

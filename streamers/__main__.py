@@ -1,0 +1,54 @@
+"""python -m streamers VENUE [--shard k/n] [--replica a] [--channels x,y]: run until SIGTERM, flush, leave."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from core import log, settings
+from core.settings import SettingsError
+from streamers.errors import SpoolBusy
+from streamers.sharding import Share
+from streamers.supervisor import Options, Supervisor
+from venues import VENUES
+
+
+async def _run(venue: str, options: Options, knobs: settings.Settings) -> int:
+    return await Supervisor(VENUES[venue], knobs, options).run()
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m streamers", description="Record a venue's sockets into the journal until SIGTERM.")
+    parser.add_argument("venue", choices=sorted(VENUES))
+    parser.add_argument("--shard", type=_share, default=Share(), metavar="k/n", help="take part k of n of the instruments")
+    parser.add_argument("--replica", default="a", help="a second process recording the same is 'b'")
+    parser.add_argument("--channels", help="the venue's channel names, separated by commas; default: as in farm.toml")
+    return parser.parse_args(argv)
+
+
+def _share(text: str) -> Share:
+    try:
+        return Share.parse(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(str(exc)) from None
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = _arguments(argv)
+    channels = tuple(arguments.channels.split(",")) if arguments.channels else None
+    unknown = set(channels or ()) - {channel.name for channel in VENUES[arguments.venue].channels}
+    if unknown:
+        sys.stderr.write(f"{arguments.venue} has no channel {', '.join(sorted(unknown))}\n")
+        return 2
+    try:
+        knobs = settings.load()
+        log.configure(knobs.log_level)
+        return uvloop.run(_run(arguments.venue, Options(arguments.shard, arguments.replica, channels), knobs))
+    except (SettingsError, SpoolBusy) as exc:
+        sys.stderr.write(f"{exc}\n")
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

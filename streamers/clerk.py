@@ -1,0 +1,49 @@
+"""A thread for what may wait: reads universe and farm.toml, writes the vital to the board. Sockets never wait for it."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from core.board import Board
+from core.redisdb import RedisError
+from streamers.universe import Universe
+
+log = logging.getLogger(__name__)
+
+VISIT_SECONDS = 2.0
+
+
+class Clerk:
+    def __init__(self, who: str, board: Board, universe: Universe) -> None:
+        self._who = who
+        self._board = board
+        self._universe = universe
+        #: what is reported next; replaced whole by the event loop
+        self.vital: dict[str, Any] = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
+
+    def start(self, refreshed: Callable[[], None]) -> None:
+        """`refreshed` is called from the thread after each visit."""
+        self._refreshed = refreshed
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Not joined: it may be waiting for a dead Redis."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._universe.refresh()
+            self._report()
+            self._refreshed()
+            self._stop.wait(VISIT_SECONDS)
+
+    def _report(self) -> None:
+        if not self.vital:
+            return
+        try:
+            self._board.report(self._who, self.vital)
+        except RedisError as exc:
+            log.debug("vital cannot be reported error=%s", exc)

@@ -1,0 +1,132 @@
+"""The lean client: frames go from the parser straight to the handler, without a task or a queue between."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+
+import picows
+from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
+
+from streamers.client import CLOSE_SECONDS, CONNECT_SECONDS, MAX_MESSAGE_BYTES, SEND_SECONDS, Handler
+from streamers.errors import BadAddress, ConnectFailed, Refused
+
+#: More unsent bytes than this on a connection that sends a few hundred an hour: the peer takes nothing.
+MAX_UNSENT_BYTES = 1 << 20
+
+_TEXT, _BINARY, _CONTINUATION, _CLOSE = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION, WSMsgType.CLOSE
+
+
+class _Listener(WSListener):
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._deliver: Callable[[bytes], None] = handler.on_frame
+        self._parts: list[bytes] = []
+        self._part_bytes = 0
+        self.cause = "connection lost"
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        raw = transport.underlying_transport.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._handler.on_open(_Socket(transport, self))
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        kind = frame.msg_type
+        if (kind is _TEXT or kind is _BINARY) and frame.fin:
+            self._deliver(frame.get_payload_as_bytes())
+        elif kind is _CLOSE:
+            self._peer_closes(transport, frame)
+        elif kind is _TEXT or kind is _BINARY or kind is _CONTINUATION:
+            self._fragment(transport, frame)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self._handler.on_closed(self.cause)
+
+    def _peer_closes(self, transport: WSTransport, frame: WSFrame) -> None:
+        code, reason = int(frame.get_close_code().value), frame.get_close_message() or b""
+        self.cause = f"closed by venue: {code} {reason.decode(errors='replace')}".rstrip()
+        if not transport.is_close_frame_sent:
+            transport.send_close(WSCloseCode.OK)
+        transport.disconnect()
+
+    def _fragment(self, transport: WSTransport, frame: WSFrame) -> None:
+        self._parts.append(frame.get_payload_as_bytes())
+        self._part_bytes += len(self._parts[-1])
+        if self._part_bytes > MAX_MESSAGE_BYTES:
+            self.cause = f"message above {MAX_MESSAGE_BYTES} bytes"
+            self._parts.clear()
+            transport.disconnect(graceful=False)
+        elif frame.fin:
+            message = b"".join(self._parts)
+            self._parts.clear()
+            self._part_bytes = 0
+            self._deliver(message)
+
+
+class _Socket:
+    def __init__(self, transport: WSTransport, listener: _Listener) -> None:
+        self._transport = transport
+        self._listener = listener
+        self._closing = False
+
+    def send(self, text: str) -> None:
+        self._transport.send(WSMsgType.TEXT, text)
+        self._watch_unsent()
+
+    def ping(self) -> None:
+        self._transport.send_ping()
+        self._watch_unsent()
+
+    def pause(self) -> None:
+        if not self._transport.is_disconnected:
+            self._transport.underlying_transport.pause_reading()
+
+    def resume(self) -> None:
+        if not self._transport.is_disconnected:
+            self._transport.underlying_transport.resume_reading()
+
+    def close(self) -> None:
+        if self._closing or self._transport.is_disconnected:
+            return
+        self._closing = True
+        self.resume()
+        self._transport.send_close(WSCloseCode.OK)
+        asyncio.get_running_loop().call_later(CLOSE_SECONDS, self._abort)
+
+    def _watch_unsent(self) -> None:
+        unsent = self._transport.underlying_transport.get_write_buffer_size()
+        if unsent > MAX_UNSENT_BYTES:
+            self._abort()
+        elif unsent:
+            asyncio.get_running_loop().call_later(SEND_SECONDS, self._abort_if_stuck)
+
+    def _abort_if_stuck(self) -> None:
+        if not self._transport.is_disconnected and self._transport.underlying_transport.get_write_buffer_size():
+            self._listener.cause = f"peer took nothing for {SEND_SECONDS:g} s"
+            self._abort()
+
+    def _abort(self) -> None:
+        if not self._transport.is_disconnected:
+            self._transport.disconnect(graceful=False)
+
+
+async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None) -> None:
+    try:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            await picows.ws_connect(
+                lambda: _Listener(handler),
+                url,
+                ssl_context=tls,
+                # An exception of ours must not cost the venue's next frames; it is logged by the library.
+                disconnect_on_exception=False,
+                websocket_handshake_timeout=CONNECT_SECONDS,
+                max_frame_size=MAX_MESSAGE_BYTES,
+                max_redirects=0,
+                proxy=None,
+            )
+    except picows.WSInvalidURL as exc:
+        raise BadAddress(f"{url[:80]!r} is no WebSocket address") from exc
+    except picows.WSInvalidStatusError as exc:
+        raise Refused(int(exc.response.status) if exc.response is not None else 0) from exc
+    except (picows.WSError, OSError, TimeoutError) as exc:
+        raise ConnectFailed(f"{type(exc).__name__}: {exc}".rstrip(": ")) from exc
