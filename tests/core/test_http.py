@@ -1,0 +1,417 @@
+"""core.http against a real server and a real Redis: statuses, the shared budget, pauses, bounds."""
+
+import gzip
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from core.http import Http, HttpLimits, Refused, ReplyTooLarge, TryLater, explained, retry_after_seconds
+from core.venue import Limits, Request, Universe, Venue
+
+ROOT = Path(__file__).resolve().parents[2]
+#: 2026-11-22 02:00:10 UTC: ten seconds into a minute.
+NOW_NS = 1_795_312_810_000_000_000
+USED = "X-MBX-USED-WEIGHT-1M"
+
+
+@dataclass
+class Answer:
+    status: int = 200
+    body: bytes = b"[]"
+    headers: dict[str, str] = field(default_factory=dict)
+    trickle_seconds: float = 0.0  # between bytes of the body
+    declared: int | None = None  # Content-Length when it is not the body's
+
+
+@dataclass
+class Server:
+    url: str
+    answers: dict[str, Answer] = field(default_factory=dict)
+    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    connections: int = 0
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    state = Server("")
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            state.connections += 1
+            super().setup()
+
+        def do_GET(self) -> None:
+            state.seen.append((self.path, dict(self.headers)))
+            answer = state.answers.get(self.path.split("?")[0], Answer())
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.body) if answer.declared is None else answer.declared))
+            self.end_headers()
+            try:
+                for part in [bytes([byte]) for byte in answer.body] if answer.trickle_seconds else [answer.body]:
+                    self.wfile.write(part)
+                    self.wfile.flush()
+                    time.sleep(answer.trickle_seconds)
+            except OSError:
+                self.close_connection = True
+            if answer.declared is not None:
+                self.close_connection = True
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    http.daemon_threads = True
+    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
+    thread.start()
+    state.url = f"http://127.0.0.1:{http.server_address[1]}"
+    yield state
+    http.shutdown()
+    thread.join()
+    http.server_close()
+
+
+@pytest.fixture
+def redis_address(request: pytest.FixtureRequest) -> str:
+    try:
+        return str(request.getfixturevalue("redis_url"))
+    except pytest.FixtureLookupError:
+        if "REDIS_URL" not in os.environ:
+            pytest.skip("no Redis: REDIS_URL is not set")
+        return os.environ["REDIS_URL"]
+
+
+@pytest.fixture
+def client(redis_address: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_address, socket_timeout=5) as connected:
+        yield connected
+
+
+@pytest.fixture
+def prefix(client: redis.Redis) -> Iterator[str]:
+    name = f"test-{uuid.uuid4().hex}"
+    yield name
+    for key in client.scan_iter(match=f"{name}:*"):
+        client.delete(key)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ns = NOW_NS
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+def venue(weight_per_minute: int = 100) -> Venue:
+    return Venue("demo", "", "", (), (), Limits(weight_per_minute, 1, 1), None, None, Universe((), lambda r: []), USED)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make(server: Server, client: redis.Redis, prefix: str, clock: Clock):
+    made = []
+
+    def build(url: str | None = None, *, weight_per_minute: int = 100, **limits: float) -> Http:
+        http = Http(
+            venue(weight_per_minute), url or server.url, client, HttpLimits(**limits), prefix=prefix, clock_ns=clock, jitter=lambda: 0.0
+        )
+        made.append(http)
+        return http
+
+    yield build
+    for http in made:
+        http.close()
+
+
+def get(path: str = "/x", **changes: Any) -> Request:
+    return Request("poll", path, **changes)
+
+
+def test_a_reply(server: Server, make) -> None:
+    server.answers["/x"] = Answer(body=gzip.compress(b'{"a":1}'), headers={"Content-Encoding": "gzip"})
+    reply = make().fetch(get(params={"symbol": "币USDT", "limit": 3}))
+    assert (reply.poll, reply.params, reply.body, reply.received_us) == (
+        "poll",
+        {"symbol": "币USDT", "limit": 3},
+        b'{"a":1}',
+        NOW_NS // 1000,
+    )
+    path, headers = server.seen[0]
+    assert path == "/x?symbol=%E5%B8%81USDT&limit=3"
+    assert (headers["User-Agent"], headers["Accept-Encoding"]) == ("tapefarm", "gzip")
+
+
+def test_a_connection_is_used_again(server: Server, make) -> None:
+    http = make()
+    for _ in range(3):
+        http.fetch(get())
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {"Retry-After": "7"}, 7.0),
+        (429, {}, 5.0),
+        (429, {"Retry-After": "soon"}, 5.0),
+        (429, {"Retry-After": "0"}, 1.0),
+        (429, {"Retry-After": "Sun, 22 Nov 2026 02:00:40 GMT"}, 30.0),
+        (429, {"Retry-After": "99999999999"}, 259200.0),
+        (418, {}, 120.0),
+        (418, {"Retry-After": "600"}, 600.0),
+        (408, {}, 5.0),
+        (500, {}, 5.0),
+        (502, {}, 5.0),
+        (503, {"Retry-After": "9"}, 9.0),
+    ],
+)
+def test_statuses_to_try_later(status: int, headers: dict[str, str], seconds: float, server: Server, make) -> None:
+    server.answers["/x"] = Answer(status, b'{"code":-1003,"msg":"x"}', headers)
+    with pytest.raises(TryLater) as caught:
+        make().fetch(get())
+    assert caught.value.retry_after_seconds == pytest.approx(seconds, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "message"),
+    [
+        (400, b'{"code":-4166,"msg":"Search window is restricted"}', -4166, "Search window is restricted"),
+        (403, b"<html>WAF</html>", None, "<html>WAF</html>"),
+        (404, b"", None, "Not Found"),
+        (451, b'{"code":0,"msg":"Service unavailable from a restricted location"}', 0, "Service unavailable from a restricted location"),
+        (401, b'{"error":{"code":"auth","message":"no key"}}', "auth", "no key"),
+        (302, b"", None, "Found"),
+        (204, b"", None, "No Content"),
+        (400, b"x" * 100_000, None, "Bad Request"),
+    ],
+)
+def test_statuses_that_refuse(status: int, body: bytes, code, message: str, server: Server, make) -> None:
+    server.answers["/x"] = Answer(status, body, {"Location": "/elsewhere"})
+    with pytest.raises(Refused) as caught:
+        make().fetch(get())
+    assert (caught.value.status, caught.value.code, caught.value.message) == (status, code, message)
+    assert len(server.seen) == 1
+
+
+# --- budget
+
+
+def test_two_clients_share_a_minute(server: Server, make, clock: Clock) -> None:
+    one, other = make(), make()
+    for http in (one, other):
+        http.fetch(get(weight=40))
+    for http in (one, other):
+        with pytest.raises(TryLater, match="weight of this minute") as caught:
+            http.fetch(get())
+        assert caught.value.retry_after_seconds == pytest.approx(51)
+    one.fetch(get(weight=0))
+    assert len(server.seen) == 3
+    clock.ns += 50 * 10**9
+    one.fetch(get(weight=80))
+
+
+def test_the_venues_own_count_is_heeded(server: Server, make, clock: Clock) -> None:
+    http = make()
+    server.answers["/x"] = Answer(400, b"{}", {USED: "79"})
+    with pytest.raises(Refused):
+        http.fetch(get())
+    http.fetch(get("/y"))
+    with pytest.raises(TryLater):
+        http.fetch(get("/y"))
+
+
+@pytest.mark.parametrize("header", ["3", "", "much", "-5", "1.5"])
+def test_a_smaller_or_unreadable_count_changes_nothing(header: str, server: Server, make, client: redis.Redis, prefix: str) -> None:
+    server.answers["/x"] = Answer(headers={USED: header})
+    make().fetch(get(weight=10))
+    assert client.get(f"{prefix}:budget:demo:used:{NOW_NS // 60_000_000_000}") == b"10"
+
+
+def test_a_request_that_no_minute_has_room_for_is_a_mistake(make) -> None:
+    with pytest.raises(ValueError, match="weighs 81"):
+        make().fetch(get(weight=81))
+
+
+SPENDER = """
+import sys, redis
+from core.http import Http, TryLater
+from core.venue import Limits, Request, Universe, Venue
+address, url, prefix = sys.argv[1:]
+http = Http(Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe((), list)), url, redis.Redis.from_url(address),
+            prefix=prefix, clock_ns=lambda: 1_795_312_810_000_000_000)
+for _ in range(100):
+    try:
+        http.fetch(Request("poll", "/x"))
+    except TryLater:
+        pass
+"""
+
+
+def test_two_processes_never_spend_more_than_the_budget(server: Server, redis_address: str, prefix: str) -> None:
+    command = [sys.executable, "-c", SPENDER, redis_address, server.url, prefix]
+    processes = [subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) for _ in range(2)]
+    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    assert len(server.seen) == 80
+
+
+def test_every_key_expires(server: Server, make, client: redis.Redis, prefix: str) -> None:
+    server.answers["/x"] = Answer(429)
+    server.answers["/y"] = Answer(headers={USED: "50"})
+    http = make()
+    http.fetch(get("/y"))
+    with pytest.raises(TryLater):
+        http.fetch(get())
+    keys = list(client.scan_iter(match=f"{prefix}:*"))
+    assert len(keys) == 3
+    assert all(0 < client.ttl(key) <= 600 for key in keys)
+
+
+# --- pauses
+
+
+@pytest.mark.parametrize("status", [429, 418])
+def test_one_clients_pause_stops_all(status: int, server: Server, make, clock: Clock) -> None:
+    server.answers["/x"] = Answer(status, headers={"Retry-After": "30"})
+    one, other = make(), make()
+    with pytest.raises(TryLater):
+        one.fetch(get())
+    clock.ns += 20 * 10**9
+    with pytest.raises(TryLater, match="paused") as caught:
+        other.fetch(get("/y", weight=0))
+    assert caught.value.retry_after_seconds == pytest.approx(10)
+    assert len(server.seen) == 1
+    clock.ns += 11 * 10**9
+    other.fetch(get("/y"))
+
+
+def test_pauses_without_retry_after_double_up_to_a_bound(server: Server, make, clock: Clock) -> None:
+    server.answers["/x"] = Answer(429)
+    http = make()
+    waits = []
+    for _ in range(9):
+        with pytest.raises(TryLater) as caught:
+            http.fetch(get(weight=0))
+        waits.append(caught.value.retry_after_seconds)
+        clock.ns += int(waits[-1] * 10**9) + 10**6
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 320, 320]
+
+
+def test_a_pause_is_never_shortened(server: Server, make, client: redis.Redis, prefix: str) -> None:
+    client.set(f"{prefix}:budget:demo:paused", NOW_NS // 1_000_000 + 60_000)
+    assert make()._pause_all(2.0) == 60.0
+    assert make()._pause_all(None) == 60.0
+
+
+# --- bounds
+
+
+@pytest.mark.parametrize("declared", [None, 5000], ids=["by count", "as declared"])
+def test_a_body_beyond_the_bound_is_not_read_on(declared: int | None, server: Server, make) -> None:
+    server.answers["/x"] = Answer(body=b"x" * 200, trickle_seconds=0.001 if declared is None else 0.0, declared=declared)
+    with pytest.raises(ReplyTooLarge):
+        make().fetch(get(max_bytes=100))
+
+
+def test_a_small_body_that_unpacks_beyond_the_bound(server: Server, make) -> None:
+    server.answers["/x"] = Answer(body=gzip.compress(bytes(50 << 20)), headers={"Content-Encoding": "gzip"})
+    with pytest.raises(ReplyTooLarge):
+        make().fetch(get(max_bytes=1 << 20))
+
+
+def test_a_body_of_exactly_the_bound_is_taken(server: Server, make) -> None:
+    server.answers["/x"] = Answer(body=b"x" * 100)
+    assert len(make().fetch(get(max_bytes=100)).body) == 100
+
+
+def test_a_trickling_server_is_given_up(server: Server, make) -> None:
+    server.answers["/x"] = Answer(body=b"x" * 400, trickle_seconds=0.01)
+    started = time.monotonic()
+    with pytest.raises(TryLater, match="trickled"):
+        make(total_seconds=0.2, read_seconds=2).fetch(get())
+    assert time.monotonic() - started < 2
+
+
+def test_a_silent_server_is_given_up(make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(TryLater, match="Timeout"):
+        make(f"http://127.0.0.1:{deaf.getsockname()[1]}", read_seconds=0.1).fetch(get())
+
+
+def test_a_body_that_breaks_off(server: Server, make) -> None:
+    server.answers["/x"] = Answer(body=b"x" * 50, declared=90)
+    with pytest.raises(TryLater):
+        make().fetch(get())
+
+
+@pytest.mark.parametrize("encoding", ["gzip"])
+def test_a_body_that_is_not_as_encoded_as_it_says(encoding: str, server: Server, make) -> None:
+    server.answers["/x"] = Answer(body=b"plain", headers={"Content-Encoding": encoding})
+    with pytest.raises(TryLater):
+        make().fetch(get())
+
+
+def test_nobody_listens(make) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    with pytest.raises(TryLater, match="ConnectionError"):
+        make(f"http://127.0.0.1:{port}").fetch(get())
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://x", "http://"])
+def test_an_address_that_is_none(url: str, client: redis.Redis) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        Http(venue(), url, client)
+
+
+# --- reading what comes with an error
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, None),
+        ("", None),
+        ("5", 5.0),
+        (" 12 ", 12.0),
+        ("-3", None),
+        ("1e9", None),
+        ("Sun, 22 Nov 2026 01:00:00 GMT", 1.0),
+        ("nan", None),
+    ],
+)
+def test_retry_after(text: str | None, expected: float | None) -> None:
+    assert retry_after_seconds(text, NOW_NS) == expected
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"code":-1,"msg":"m"}', (-1, "m")),
+        (b'{"error":"words"}', (None, "words")),
+        (b'{"code":[1]}', (None, "reason")),
+        (b"[1]", (None, "[1]")),
+        (b"\xff", (None, "\ufffd")),
+        (b"[" * 5000, (None, "[" * 300)),
+    ],
+)
+def test_what_an_error_says(body: bytes, expected) -> None:
+    assert explained(body, "reason") == expected
