@@ -13,10 +13,15 @@ PARSE = VENUE.poll("exchangeInfo").parse
 
 
 def entry(symbol: str, **changes) -> dict:
-    base = dict(
-        symbol=symbol, pair=symbol, contractType="PERPETUAL", status="TRADING", deliveryDate=4133404800000, onboardDate=1569398400000
-    )
-    base |= dict(baseAsset=symbol[:3], quoteAsset="USDT", marginAsset="USDT", pricePrecision=2)
+    base = {
+        "symbol": symbol,
+        "pair": symbol,
+        "contractType": "PERPETUAL",
+        "status": "TRADING",
+        "deliveryDate": 4133404800000,
+        "onboardDate": 1569398400000,
+    }
+    base |= {"baseAsset": symbol[:3], "quoteAsset": "USDT", "marginAsset": "USDT", "pricePrecision": 2}
     base["filters"] = [
         {"filterType": "PRICE_FILTER", "tickSize": "0.10", "minPrice": "1"},
         {"filterType": "LOT_SIZE", "stepSize": "0.001"},
@@ -123,7 +128,10 @@ def test_the_recorded_list(captures) -> None:
 
 def test_the_most_traded_come_first_and_the_unknown_last() -> None:
     listed = info(
-        *(entry(s) for s in "AA BB CC DD EE FF".split()), entry("OFF", status="BREAK"), entry("USDC", marginAsset="USDC"), {"symbol": 5}
+        *(entry(s) for s in ["AA", "BB", "CC", "DD", "EE", "FF"]),
+        entry("OFF", status="BREAK"),
+        entry("USDC", marginAsset="USDC"),
+        {"symbol": 5},
     )
     volumes = {"AA": "5.5", "BB": "nan", "CC": "1e9", "DD": "inf", "EE": None, "OFF": "9e9", "USDC": "9e9", "ZZ": "9e9", "XX": {}}
     assert list(VENUE.universe.rank([tickers(volumes), listed])) == ["CC", "AA", "BB", "DD", "EE", "FF"]

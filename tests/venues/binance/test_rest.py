@@ -62,7 +62,20 @@ def test_funding_is_asked_for_by_the_hour() -> None:
 
 def kline(minutes: int, **changes) -> list:
     start = HOUR_MS + minutes * 60_000
-    row = dict(t=start, o="1.5", h="2", l="1", c="1.7", v="10", T=start + 59_999, q="16", n=4, V="6", Q="9.5", ignore="0")
+    row = {
+        "t": start,
+        "o": "1.5",
+        "h": "2",
+        "l": "1",
+        "c": "1.7",
+        "v": "10",
+        "T": start + 59_999,
+        "q": "16",
+        "n": 4,
+        "V": "6",
+        "Q": "9.5",
+        "ignore": "0",
+    }
     return list({**row, **changes}.values())
 
 
@@ -121,8 +134,8 @@ def test_funding_rates() -> None:
 
 
 def premium(**changes) -> dict:
-    row = dict(symbol="BTCUSDT", markPrice="11793.63104562", indexPrice="11781.80495970", estimatedSettlePrice="11781.16138815")
-    row |= dict(lastFundingRate="0.00038246", nextFundingTime=1597392000000, interestRate="0.00010000", time=1597370495002)
+    row = {"symbol": "BTCUSDT", "markPrice": "11793.63104562", "indexPrice": "11781.80495970", "estimatedSettlePrice": "11781.16138815"}
+    row |= {"lastFundingRate": "0.00038246", "nextFundingTime": 1597392000000, "interestRate": "0.00010000", "time": 1597370495002}
     return {**row, **changes}
 
 
