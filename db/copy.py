@@ -87,4 +87,4 @@ def copy_once(cursor: Cursor, kind: Kind, stream: bytes) -> int:
 
 def _send(cursor: Cursor, kind: Kind, table: str, stream: bytes) -> None:
     names = ", ".join(column.name for column in kind.columns)
-    cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN WITH (FORMAT binary)", io.BytesIO(stream), size=1 << 20)
+    cursor.copy_expert(f"COPY {table} ({names}) FROM STDIN WITH (FORMAT binary)", io.BytesIO(stream), size=len(stream))

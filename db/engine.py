@@ -35,13 +35,10 @@ def engine(url: str) -> Engine:
 
 def connect(url: str, *, name: str) -> RawConnection:
     """A connection of one's own, as the drains use it; `name` is seen in pg_stat_activity."""
-    target = make_url(url)
+    arguments, keywords = engine(url).dialect.create_connect_args(make_url(url))
     return psycopg2.connect(
-        host=target.host or target.query.get("host"),
-        port=target.port,
-        user=target.username,
-        password=target.password,
-        dbname=target.database,
+        *arguments,
+        **keywords,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         options=_options(),
         application_name=name,

@@ -1,6 +1,6 @@
 """One transaction of the write path: rows, what they prove, and the offsets, all or nothing."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from psycopg2 import errors
@@ -31,27 +31,44 @@ class Work:
     listings: Sequence[Listing] = field(default_factory=tuple)
 
 
-def commit(connection: RawConnection, works: Sequence[Work]) -> int:
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one transaction writes; `streams` holds one encoded COPY a table over all works."""
+
+    works: Sequence[Work]
+    streams: Mapping[str, bytes]
+
+
+def prepare(works: Sequence[Work]) -> Batch:
+    """Everything that can be done before the database is asked, so that it overlaps with the commit before."""
+    parts: dict[str, list[Columns]] = {}
+    for work in works:
+        for name, columns in work.rows:
+            parts.setdefault(name, []).append(columns)
+    return Batch(works, {name: copy.encode(KINDS[name], columns) for name, columns in parts.items()})
+
+
+def commit(connection: RawConnection, batch: Batch) -> int:
     """Write it all and commit; returns the rows that were new. On any error nothing is written and the connection is rolled back.
 
     Raises offsets.Fenced when another writer was faster, psycopg2 errors otherwise.
     """
     try:
         try:
-            return _transaction(connection, works, _write_straight)
+            return _transaction(connection, batch, _write_straight)
         except errors.UniqueViolation:
             connection.rollback()
-            return _transaction(connection, works, _write_once)
+            return _transaction(connection, batch, _write_once)
     except BaseException:
         if not connection.closed:
             connection.rollback()
         raise
 
 
-def _transaction(connection: RawConnection, works: Sequence[Work], write_rows: Callable[[Cursor, Sequence[Work]], list[offsets.Counts]]) -> int:
+def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[Cursor, Batch], list[offsets.Counts]]) -> int:
     with connection.cursor() as cursor:
-        totals = write_rows(cursor, works)
-        for work, counts in zip(works, totals, strict=True):
+        totals = write_rows(cursor, batch)
+        for work, counts in zip(batch.works, totals, strict=True):
             for listing in work.listings:
                 instruments.describe(cursor, listing.venue, listing.instruments, complete=listing.complete, at_us=listing.at_us)
             evidence.write(cursor, work.notes)
@@ -60,23 +77,19 @@ def _transaction(connection: RawConnection, works: Sequence[Work], write_rows: C
     return sum(counts.rows for counts in totals)
 
 
-def _write_straight(cursor: Cursor, works: Sequence[Work]) -> list[offsets.Counts]:
-    """One COPY a table over all works. Raises UniqueViolation when any row is there already."""
-    batches: dict[str, list[Columns]] = {}
-    for work in works:
-        for name, columns in work.rows:
-            batches.setdefault(name, []).append(columns)
-    for name, parts in batches.items():
+def _write_straight(cursor: Cursor, batch: Batch) -> list[offsets.Counts]:
+    """Raises UniqueViolation when any row is there already."""
+    for name, stream in batch.streams.items():
         kind = KINDS[name]
         write = copy.copy_once if kind.revises else copy.copy
-        write(cursor, kind, copy.encode(kind, parts))
-    return [work.step.counts for work in works]
+        write(cursor, kind, stream)
+    return [work.step.counts for work in batch.works]
 
 
-def _write_once(cursor: Cursor, works: Sequence[Work]) -> list[offsets.Counts]:
+def _write_once(cursor: Cursor, batch: Batch) -> list[offsets.Counts]:
     """Work by work through staging, so that each stream knows which of its rows were there already."""
     totals = []
-    for work in works:
+    for work in batch.works:
         counts = work.step.counts
         for name, columns in work.rows:
             kind, size = KINDS[name], len(columns["event_at"])
