@@ -19,18 +19,19 @@ Keys (P is the prefix, V the venue; written and read here only, each expires by 
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-import redis
 import requests
 import urllib3
 
+from core.redisdb import Client
 from core.venue import Reply, Request, Venue
 
+#: Of the venue's weight; the rest is for whoever else uses this address.
+_BUDGET_SHARE = 0.8
 _CHUNK_BYTES = 1 << 16
 #: An error's body is read no further; the venue's code and message stand at its beginning.
 _ERROR_BYTES = 1 << 16
@@ -100,25 +101,18 @@ class ReplyTooLarge(HttpError):
     """the reply is larger than the request allows"""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpLimits:
-    """`total_seconds` bounds a reply that trickles, which a read timeout does not notice."""
-
-    connect_seconds: float = 5.0
-    read_seconds: float = 10.0
-    total_seconds: float = 60.0
-    budget_share: float = 0.8  # of the venue's weight; the rest is for whoever else uses this address
-
-
 class Http:
+    """`timeout_seconds` bounds a silence, `total_seconds` a reply that trickles, which no silence gives away."""
+
     def __init__(
         self,
         venue: Venue,
         base_url: str,
-        redis_client: redis.Redis,
-        limits: HttpLimits = HttpLimits(),
+        redis_client: Client,
         *,
-        prefix: str = "tapefarm",
+        prefix: str,
+        timeout_seconds: float = 10.0,
+        total_seconds: float = 60.0,
         clock_ns: Callable[[], int] = time.time_ns,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -127,10 +121,11 @@ class Http:
             raise ValueError(f"{base_url!r} is no address to send requests to: give http(s)://host")
         self._venue = venue
         self._base_url = base_url.rstrip("/")
-        self._limits = limits
+        self._timeouts = (min(timeout_seconds, 5.0), timeout_seconds)  # to connect, and between two reads
+        self._total_seconds = total_seconds
         self._clock_ns = clock_ns
         self._jitter = jitter
-        self._allowed = int(venue.limits.weight_per_minute * limits.budget_share)
+        self._allowed = int(venue.limits.weight_per_minute * _BUDGET_SHARE)
         self._keys = f"{prefix}:budget:{venue.name}"
         self._spend, self._raise, self._pause = (redis_client.register_script(lua) for lua in (_SPEND, _RAISE, _PAUSE))
         self._session = requests.Session()
@@ -159,7 +154,7 @@ class Http:
         return self._session.get(
             self._base_url + request.path,
             params=dict(request.params),
-            timeout=(self._limits.connect_seconds, self._limits.read_seconds),
+            timeout=self._timeouts,
             allow_redirects=False,
             stream=True,
         )
@@ -192,7 +187,7 @@ class Http:
         declared = response.headers.get("Content-Length", "")
         if declared.isascii() and declared.isdigit() and int(declared[:18]) > max_bytes:
             raise ReplyTooLarge(f"{declared} bytes declared, at most {max_bytes} allowed")
-        deadline = time.monotonic() + self._limits.total_seconds
+        deadline = time.monotonic() + self._total_seconds
         chunks, size = [], 0
         # read1 returns what one read of the socket brought; read would wait for a whole chunk and never see the deadline.
         while chunk := response.raw.read1(_CHUNK_BYTES, decode_content=True):
@@ -200,7 +195,7 @@ class Http:
             if size > max_bytes:
                 raise ReplyTooLarge(f"more than the {max_bytes} bytes allowed")
             if time.monotonic() > deadline:
-                raise TryLater(f"the reply trickled for {self._limits.total_seconds:.0f} s", _AGAIN_SECONDS)
+                raise TryLater(f"the reply trickled for {self._total_seconds:.0f} s", _AGAIN_SECONDS)
             chunks.append(chunk)
         return b"".join(chunks)
 

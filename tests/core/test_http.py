@@ -7,8 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any
 import pytest
 import redis
 
-from core.http import Http, HttpLimits, Refused, ReplyTooLarge, TryLater, explained, retry_after_seconds
+from core.http import Http, Refused, ReplyTooLarge, TryLater, explained, retry_after_seconds
 from core.venue import Limits, Request, Universe, Venue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,30 +85,6 @@ def server() -> Iterator[Server]:
     http.server_close()
 
 
-@pytest.fixture
-def redis_address(request: pytest.FixtureRequest) -> str:
-    try:
-        return str(request.getfixturevalue("redis_url"))
-    except pytest.FixtureLookupError:
-        if "REDIS_URL" not in os.environ:
-            pytest.skip("no Redis: REDIS_URL is not set")
-        return os.environ["REDIS_URL"]
-
-
-@pytest.fixture
-def client(redis_address: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_address, socket_timeout=5) as connected:
-        yield connected
-
-
-@pytest.fixture
-def prefix(client: redis.Redis) -> Iterator[str]:
-    name = f"test-{uuid.uuid4().hex}"
-    yield name
-    for key in client.scan_iter(match=f"{name}:*"):
-        client.delete(key)
-
-
 class Clock:
     def __init__(self) -> None:
         self.ns = NOW_NS
@@ -118,8 +93,8 @@ class Clock:
         return self.ns
 
 
-def venue(weight_per_minute: int = 100) -> Venue:
-    return Venue("demo", "", "", (), (), Limits(weight_per_minute, 1, 1), None, None, Universe((), lambda r: []), USED)  # type: ignore[arg-type]
+def venue() -> Venue:
+    return Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe((), lambda r: []), USED)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -128,13 +103,11 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make(server: Server, client: redis.Redis, prefix: str, clock: Clock):
+def make(server: Server, redis_client: redis.Redis, key_prefix: str, clock: Clock) -> Iterator[Callable[..., Http]]:
     made = []
 
-    def build(url: str | None = None, *, weight_per_minute: int = 100, **limits: float) -> Http:
-        http = Http(
-            venue(weight_per_minute), url or server.url, client, HttpLimits(**limits), prefix=prefix, clock_ns=clock, jitter=lambda: 0.0
-        )
+    def build(url: str | None = None, **timeouts: float) -> Http:
+        http = Http(venue(), url or server.url, redis_client, prefix=key_prefix, clock_ns=clock, jitter=lambda: 0.0, **timeouts)
         made.append(http)
         return http
 
@@ -241,10 +214,12 @@ def test_the_venues_own_count_is_heeded(server: Server, make, clock: Clock) -> N
 
 
 @pytest.mark.parametrize("header", ["3", "", "much", "-5", "1.5"])
-def test_a_smaller_or_unreadable_count_changes_nothing(header: str, server: Server, make, client: redis.Redis, prefix: str) -> None:
+def test_a_smaller_or_unreadable_count_changes_nothing(
+    header: str, server: Server, make, redis_client: redis.Redis, key_prefix: str
+) -> None:
     server.answers["/x"] = Answer(headers={USED: header})
     make().fetch(get(weight=10))
-    assert client.get(f"{prefix}:budget:demo:used:{NOW_NS // 60_000_000_000}") == b"10"
+    assert redis_client.get(f"{key_prefix}:budget:demo:used:{NOW_NS // 60_000_000_000}") == b"10"
 
 
 def test_a_request_that_no_minute_has_room_for_is_a_mistake(make) -> None:
@@ -267,23 +242,23 @@ for _ in range(100):
 """
 
 
-def test_two_processes_never_spend_more_than_the_budget(server: Server, redis_address: str, prefix: str) -> None:
-    command = [sys.executable, "-c", SPENDER, redis_address, server.url, prefix]
+def test_two_processes_never_spend_more_than_the_budget(server: Server, redis_url: str, key_prefix: str) -> None:
+    command = [sys.executable, "-c", SPENDER, redis_url, server.url, key_prefix]
     processes = [subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}) for _ in range(2)]
     assert [process.wait(timeout=60) for process in processes] == [0, 0]
     assert len(server.seen) == 80
 
 
-def test_every_key_expires(server: Server, make, client: redis.Redis, prefix: str) -> None:
+def test_every_key_expires(server: Server, make, redis_client: redis.Redis, key_prefix: str) -> None:
     server.answers["/x"] = Answer(429)
     server.answers["/y"] = Answer(headers={USED: "50"})
     http = make()
     http.fetch(get("/y"))
     with pytest.raises(TryLater):
         http.fetch(get())
-    keys = list(client.scan_iter(match=f"{prefix}:*"))
+    keys = list(redis_client.scan_iter(match=f"{key_prefix}:*"))
     assert len(keys) == 3
-    assert all(0 < client.ttl(key) <= 600 for key in keys)
+    assert all(0 < redis_client.ttl(key) <= 600 for key in keys)
 
 
 # --- pauses
@@ -316,8 +291,8 @@ def test_pauses_without_retry_after_double_up_to_a_bound(server: Server, make, c
     assert waits == [5, 10, 20, 40, 80, 160, 320, 320, 320]
 
 
-def test_a_pause_is_never_shortened(server: Server, make, client: redis.Redis, prefix: str) -> None:
-    client.set(f"{prefix}:budget:demo:paused", NOW_NS // 1_000_000 + 60_000)
+def test_a_pause_is_never_shortened(server: Server, make, redis_client: redis.Redis, key_prefix: str) -> None:
+    redis_client.set(f"{key_prefix}:budget:demo:paused", NOW_NS // 1_000_000 + 60_000)
     assert make()._pause_all(2.0) == 60.0
     assert make()._pause_all(None) == 60.0
 
@@ -347,13 +322,13 @@ def test_a_trickling_server_is_given_up(server: Server, make) -> None:
     server.answers["/x"] = Answer(body=b"x" * 400, trickle_seconds=0.01)
     started = time.monotonic()
     with pytest.raises(TryLater, match="trickled"):
-        make(total_seconds=0.2, read_seconds=2).fetch(get())
+        make(total_seconds=0.2, timeout_seconds=2).fetch(get())
     assert time.monotonic() - started < 2
 
 
 def test_a_silent_server_is_given_up(make) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(TryLater, match="Timeout"):
-        make(f"http://127.0.0.1:{deaf.getsockname()[1]}", read_seconds=0.1).fetch(get())
+        make(f"http://127.0.0.1:{deaf.getsockname()[1]}", timeout_seconds=0.1).fetch(get())
 
 
 def test_a_body_that_breaks_off(server: Server, make) -> None:
@@ -377,9 +352,9 @@ def test_nobody_listens(make) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "127.0.0.1:80", "ftp://x", "http://"])
-def test_an_address_that_is_none(url: str, client: redis.Redis) -> None:
+def test_an_address_that_is_none(url: str, redis_client: redis.Redis) -> None:
     with pytest.raises(ValueError, match="no address"):
-        Http(venue(), url, client)
+        Http(venue(), url, redis_client, prefix="test")
 
 
 # --- reading what comes with an error

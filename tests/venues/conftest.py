@@ -1,8 +1,7 @@
-"""Recorded payloads, where they are at hand, and batches made of frames."""
+"""Recorded frames, where they are at hand, and batches made of frames."""
 
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,18 +11,8 @@ import pytest
 
 from core.venue import Decoded, Frames
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 #: 2026-11-22, and the times that frames of the tests are received at, 100 us apart.
 RECEIVED_US = 1_795_300_000_000_000
-
-
-@pytest.fixture(scope="session")
-def captures() -> Path:
-    """The folder of recorded venue payloads; they are not ours to publish, so they are not in the repository."""
-    folder = Path(os.environ.get("TAPEFARM_CAPTURES") or REPOSITORY.parent / "shared" / "captures")
-    if not folder.is_dir():
-        pytest.skip(f"no recorded payloads at {folder}; TAPEFARM_CAPTURES says where else they are")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def test_broken_rows_are_rejected_by_their_place() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'[{"x":1}', b"null", b"\xff"])
 def test_a_reply_that_is_no_list_is_bad(body: bytes) -> None:
-    with pytest.raises(BadReply, match="^poll: "):
+    with pytest.raises(BadReply, match=r"^poll: "):
         read_rows(reply(body), Row, small)
 
 

@@ -192,7 +192,7 @@ def test_an_empty_list_has_no_rows_and_is_not_bad(poll: str) -> None:
 
 
 def test_a_bad_reply_says_what_came() -> None:
-    with pytest.raises(BadReply, match="openInterest: .*Invalid symbol"):
+    with pytest.raises(BadReply, match=r"openInterest: .*Invalid symbol"):
         parse("openInterest", {"code": -1121, "msg": "Invalid symbol."}, symbol="X")
     with pytest.raises(BadReply) as caught:
         parse("klines", b"<html>" + b"x" * 5000, symbol="X")
