@@ -1,0 +1,199 @@
+"""Real servers for every test that asks: a private TimescaleDB and Redis, a fresh database a test, a fresh key prefix a test.
+
+DATABASE_URL_TEST and REDIS_URL_TEST name other servers to use. Where none can be had a laptop skips, and CI fails.
+"""
+
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+from alembic import command
+from alembic.config import Config
+from psycopg2.extensions import connection as RawConnection
+from psycopg2.extensions import cursor as Cursor
+from sqlalchemy.engine import make_url
+
+from core import redisdb
+from db import engine
+from ops.local.errors import LocalError
+from ops.local.servers import Servers, ephemeral_servers
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "", None}
+
+
+class OutsideNetwork(RuntimeError):
+    """A test wanted to leave this machine."""
+
+
+def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
+    """Audit hook: our own process reaches nothing but this machine. (Children are programs of ours that are given loopback addresses.)"""
+    if event == "socket.connect" and isinstance(args[1], tuple):
+        host = args[1][0]
+    elif event == "socket.getaddrinfo":
+        host = args[0].decode() if isinstance(args[0], bytes) else args[0]
+    else:
+        return
+    if host not in LOOPBACK and not str(host).startswith("127."):
+        raise OutsideNetwork(f"a test may not reach {host}")
+
+
+sys.addaudithook(_loopback_only)
+
+
+# --- servers --------------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def private_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Servers]]:
+    """Started by the first call, shared by the whole run."""
+    running: list[Any] = []
+
+    def start() -> Servers:
+        if not running:
+            context = ephemeral_servers(tmp_path_factory.mktemp("servers"), say=print)
+            try:
+                running.extend((context.__enter__(), context))
+            except LocalError as exc:
+                if os.environ.get("CI"):
+                    raise
+                pytest.skip(f"no private servers: {exc}")
+        return running[0]  # type: ignore[no-any-return]
+
+    yield start
+    if running:
+        running[1].__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def database_url(private_servers: Callable[[], Servers]) -> str:
+    """A TimescaleDB in which databases may be created; nothing of ours is in this one."""
+    return os.environ.get("DATABASE_URL_TEST") or private_servers().database_url
+
+
+@pytest.fixture(scope="session")
+def redis_url(private_servers: Callable[[], Servers]) -> str:
+    return os.environ.get("REDIS_URL_TEST") or private_servers().redis_url
+
+
+# --- databases ------------------------------------------------------------------------------------------------------------
+@contextmanager
+def _administration(url: str) -> Iterator[Cursor]:
+    with closing(engine.connect(url, name="tapefarm tests")) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            yield cursor
+
+
+def _named(url: str, database: str) -> str:
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def migrate(url: str, revision: str = "head") -> None:
+    """`alembic upgrade` as an operator runs it, on another database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", url)
+        command.upgrade(Config(CHECKOUT / "migrations" / "alembic.ini"), revision)
+    engine.engine(url).dispose()
+
+
+@pytest.fixture(scope="session")
+def empty_database(database_url: str) -> Iterator[Callable[[str], str]]:
+    """template -> URL of a new database made from it (`template0`, where nobody can be in the way: nothing at all)."""
+    made: list[str] = []
+
+    def make(template: str = "template0") -> str:
+        name = f"tapefarm_test_{uuid.uuid4().hex[:12]}"
+        with _administration(database_url) as cursor:
+            cursor.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        made.append(name)
+        return _named(database_url, name)
+
+    yield make
+    with _administration(database_url) as cursor:
+        for name in made:
+            cursor.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(scope="session")
+def template(database_url: str, empty_database: Callable[[str], str]) -> str:
+    """Name of a migrated database that nobody may enter, so that copies can be made of it at any time."""
+    url = empty_database("template0")
+    migrate(url)
+    name = make_url(url).database
+    assert name is not None
+    with _administration(database_url) as cursor:
+        cursor.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s", (name,))
+    return name
+
+
+@pytest.fixture(scope="session")
+def migrated_database_url(template: str, empty_database: Callable[[str], str]) -> str:
+    """One migrated database for the whole run, for tests that keep apart by themselves."""
+    return empty_database(template)
+
+
+@pytest.fixture
+def fresh_database_url(template: str, database_url: str, empty_database: Callable[[str], str]) -> Iterator[str]:
+    """A migrated database of this test's own."""
+    url = empty_database(template)
+    yield url
+    engine.engine(url).dispose()
+    with _administration(database_url) as cursor:
+        cursor.execute(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)')
+
+
+@pytest.fixture
+def connection(fresh_database_url: str) -> Iterator[RawConnection]:
+    """The bulk writer's kind of connection into a fresh database."""
+    with closing(engine.connect(fresh_database_url, name="test")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def query(fresh_database_url: str) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
+    """Look at what is committed, over a connection of its own."""
+    with closing(psycopg2.connect(make_url(fresh_database_url).set(drivername="postgresql").render_as_string(hide_password=False))) as opened:
+        opened.autocommit = True
+
+        def ask(sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+            with opened.cursor() as cursor:
+                cursor.execute(sql, parameters)
+                return cursor.fetchall() if cursor.description else []
+
+        yield ask
+
+
+# --- Redis ----------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def redis_client(redis_url: str) -> Iterator[redisdb.Client]:
+    with closing(redisdb.connect(redis_url, timeout_seconds=5)) as client:
+        yield client
+
+
+@pytest.fixture
+def key_prefix(redis_client: redisdb.Client) -> Iterator[str]:
+    """A prefix nobody else uses; what stands under it is forgotten after the test."""
+    prefix = f"test-{uuid.uuid4().hex[:12]}"
+    yield prefix
+    try:
+        for key in redis_client.scan_iter(match=f"{prefix}:*", count=1000):
+            redis_client.delete(key)
+    except redis.ConnectionError:
+        return  # the test killed the server
+
+
+# --- recordings -----------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def captures() -> Path:
+    """The folder of recorded venue payloads; they are not ours to publish, so they are not in the repository."""
+    folder = Path(os.environ.get("TAPEFARM_CAPTURES") or CHECKOUT.parent / "shared" / "captures")
+    if not folder.is_dir():
+        pytest.skip(f"no recorded payloads at {folder}; TAPEFARM_CAPTURES says where else they are")
+    return folder
