@@ -53,7 +53,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A frame (by its place in the batch) that could not be read, and why."""
+    """A frame (by its place in the batch), or a row of a reply (by its place in the list), that could not be read, and why."""
 
     frame: int
     reason: str

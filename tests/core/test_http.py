@@ -76,6 +76,7 @@ def server() -> Iterator[Server]:
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     http.daemon_threads = True
+    http.handle_error = lambda *args: None  # type: ignore[method-assign]  # clients break off on purpose here
     thread = threading.Thread(target=http.serve_forever, args=(0.02,))
     thread.start()
     state.url = f"http://127.0.0.1:{http.server_address[1]}"

@@ -163,3 +163,7 @@ def test_the_choice_costs_what_the_documents_say() -> None:
         ("/fapi/v1/exchangeInfo", 1),
         ("/fapi/v1/ticker/24hr", 40),
     ]
+
+
+def test_a_list_of_a_hundred_megabytes_is_not_read() -> None:
+    assert all(request.max_bytes < 32 << 20 for request in (*VENUE.universe.requests, *VENUE.poll("exchangeInfo").requests([], 0)))
