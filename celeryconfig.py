@@ -3,7 +3,7 @@
 Used by `celery -A tasks worker|beat|flower`. What to collect is in farm.toml, where things are in the environment (.env.example).
 """
 
-from kombu import Queue
+from kombu import Exchange, Queue
 
 from core import settings as _settings
 from venues import VENUES
@@ -33,9 +33,10 @@ task_store_errors_even_if_ignored = False
 task_acks_late = False  # every task re-derives its work: a lost message costs a tick of the schedule, a repeated one nothing
 task_time_limit = 600  # nothing runs longer than ten minutes
 task_soft_time_limit = 540
-task_default_queue = "maintenance"
+task_default_queue = task_default_exchange = task_default_routing_key = "maintenance"
 task_create_missing_queues = False  # a misspelt queue is an error, not a queue nobody reads
-task_queues = [Queue(name) for name in ("metadata", "snapshots", "writers", "backfill", "maintenance")]
+QUEUES = ("metadata", "snapshots", "writers", "backfill", "maintenance")  # named by what their tasks contend for
+task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
 task_routes = {
     "tasks.writers.*": {"queue": "writers"},  # contends for the database's write path
     "tasks.snapshots.*": {"queue": "snapshots"},  # contends for the venues' REST budgets

@@ -89,9 +89,9 @@ class Drain:
         sys.setswitchinterval(SWITCH_SECONDS)
         while time.monotonic() < until and not lifecycle.ending():
             started = time.monotonic()
-            busy = self._step()
+            busy = self.step()
             if time.monotonic() - self._reported_at > REPORT_SECONDS:
-                self._report()
+                self.report()
                 self._find_streams()
             least = self._settings.writer_gap_ms / 1000 if busy else 0.0 if self._readers else BLOCK_MS / 1000
             if (pause := least - (time.monotonic() - started)) > 0:
@@ -99,8 +99,8 @@ class Drain:
         self._settle()
         self._trim()
 
-    def _step(self) -> bool:
-        """Read once and put what came to work; false when nothing came."""
+    def step(self) -> bool:
+        """Read once and put what came to work; false when nothing came, and then all is committed and trimmed."""
         try:
             reads = self._read()
             if reads:
@@ -196,7 +196,7 @@ class Drain:
             return None
         return IdSequence(last_of_sequence(cursor, kind.name, kind.sequence, stream.venue, self._settings.gap_lookback_hours))
 
-    def _report(self) -> None:
+    def report(self) -> None:
         self._reported_at = time.monotonic()
         for stream in self._readers:
             self._board.report(f"drain:{stream}", self._lag.summary(str(stream), time.time_ns() // 1000))

@@ -1,0 +1,176 @@
+"""From the journal into the tables, exactly once, whatever breaks."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import pytest
+
+from core import journal as journals
+from core import redisdb
+from core.board import Board
+from core.journal import Journal
+from core.settings import Settings
+from db import engine
+from tasks.drain import Drain, LockTaken, Turn
+from tasks.lag import Lag
+from tests.tasks.conftest import QUOTES, TRADES, Socket, quote, trade
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+@contextmanager
+def opened(farm: Settings, journal: Journal, board: Board, group: int = 0) -> Iterator[tuple[Drain, Turn]]:
+    turn = Turn(group)
+    with closing(Drain(farm, journal, board, turn, Lag())) as drain:
+        drain.open()
+        yield drain, turn
+
+
+def drain_all(farm: Settings, journal: Journal, board: Board) -> Turn:
+    with opened(farm, journal, board) as (drain, turn):
+        while drain.step():
+            pass
+    return turn
+
+
+def ids(query: Query, table: str = "trades", column: str = "trade_id") -> list[int]:
+    return [row[0] for row in query(f"SELECT {column} FROM {table} ORDER BY {column}")]
+
+
+def test_what_is_in_the_journal_ends_in_the_tables_and_is_trimmed(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    trades, quotes = Socket(journal, TRADES, "t"), Socket(journal, QUOTES, "q")
+    trades.send(*(trade(n) for n in range(1, 51)))
+    quotes.send(quote(7), quote(8, "ÄÖ币USDT"))
+    turn = drain_all(farm, journal, board)
+    assert ids(query) == list(range(1, 51))
+    assert query("SELECT symbol, update_id, bid_price, ask_quantity FROM marketdata.symbols JOIN quotes USING (instrument_id) ORDER BY 2") == [
+        ("BTCUSDT", 7, 1.5, 3.0),
+        ("ÄÖ币USDT", 8, 1.5, 3.0),
+    ]
+    assert (turn.rows, turn.streams) == (52, 2)
+    assert journal.length(TRADES) == journal.length(QUOTES) == 0
+
+
+def test_a_second_drain_of_a_group_is_refused_until_the_first_is_gone(farm: Settings, journal: Journal, board: Board) -> None:
+    with opened(farm, journal, board), pytest.raises(LockTaken), opened(farm, journal, board):
+        pass
+    with opened(farm, journal, board):
+        pass
+
+
+def test_groups_share_the_streams_without_overlap(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    Socket(journal, TRADES, "t").send(trade(1))
+    Socket(journal, QUOTES, "q").send(quote(1))
+    two = dataclasses.replace(farm, writer_groups=2)
+    with opened(two, journal, board, 0) as (first, one), opened(two, journal, board, 1) as (second, other):
+        while first.step() or second.step():
+            pass
+    assert (one.rows, other.rows) == (1, 1)
+
+
+def test_a_batch_appended_twice_is_stored_once(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    Socket(journal, QUOTES, "q").send(quote(1), quote(2), times=3)
+    drain_all(farm, journal, board)
+    assert ids(query, "quotes", "update_id") == [1, 2]
+    assert query("SELECT rows, repeated FROM stream_offsets") == [(2, 4)]
+
+
+def test_two_connections_that_overlap_store_each_row_once(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    old, new = Socket(journal, TRADES, "old"), Socket(journal, TRADES, "new")
+    frames = [trade(n) for n in range(1, 9)]
+    old.send(*frames[:6])
+    drain_all(farm, journal, board)
+    new.send(*frames[3:])
+    drain_all(farm, journal, board)
+    assert ids(query) == list(range(1, 9))
+    assert query("SELECT rows, repeated FROM stream_offsets") == [(8, 3)]
+    assert query("SELECT count(*) FROM data_gaps") == [(0,)]
+
+
+def test_a_backend_killed_in_the_middle_neither_loses_nor_doubles(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    socket = Socket(journal, TRADES, "t")
+    for n in range(1, 100):
+        socket.send(trade(n))
+    with opened(dataclasses.replace(farm, writer_max_rows=1), journal, board) as (drain, _):
+        drain.step()
+        query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tapefarm drain%%' AND datname = current_database()", ())
+        with pytest.raises(engine.UNREACHABLE):
+            while drain.step():
+                pass
+    drain_all(farm, journal, board)
+    assert ids(query) == list(range(1, 100))
+    assert query("SELECT rows FROM stream_offsets") == [(99,)]
+
+
+def test_a_writer_that_was_overtaken_writes_nothing(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    Socket(journal, TRADES, "t").send(trade(1))
+    with opened(farm, journal, board) as (drain, _):
+        query("UPDATE stream_offsets SET last_id = '1-1'")
+        with pytest.raises(Exception, match="no longer at"):
+            while drain.step():
+                pass
+    assert ids(query) == []
+
+
+def test_what_the_database_refuses_goes_aside_and_the_rest_is_stored(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    query("ALTER TABLE trades ADD CHECK (price < 1000)")
+    socket = Socket(journal, TRADES, "t")
+    socket.send(trade(1))
+    socket.send(trade(2), trade(3, p="5000"))
+    socket.send(trade(4))
+    turn = drain_all(farm, journal, board)
+    assert ids(query) == [1, 4]
+    assert [reason.split(":")[0] for (reason,) in query("SELECT reason FROM quarantine ORDER BY frame_no")] == ["the database refused it"] * 2
+    assert turn.quarantined == 2
+    assert query("SELECT frames, rows, quarantined FROM stream_offsets") == [(4, 2, 2)]
+
+
+def test_a_journal_that_redis_lost_is_read_anew(farm: Settings, journal: Journal, board: Board, query: Query, redis_client: redisdb.Client) -> None:
+    Socket(journal, TRADES, "t").send(trade(1))
+    drain_all(farm, journal, board)
+    query("UPDATE stream_offsets SET last_id = '9999999999999-0'")
+    Socket(journal, TRADES, "u", "j").send(trade(2))
+    drain_all(farm, journal, board)
+    assert ids(query) == [1, 2]
+
+
+def test_a_hole_in_the_ids_is_a_gap_row_even_across_drains(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    socket = Socket(journal, TRADES, "t")
+    socket.send(trade(1), trade(2))
+    drain_all(farm, journal, board)
+    socket.send(trade(6))
+    drain_all(farm, journal, board)
+    assert query("SELECT cause, first_missing, last_missing, state FROM data_gaps") == [("sequence", 3, 5, "missing")]
+
+
+def test_a_deaf_time_is_a_gap_row_that_closes_with_the_next_data(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    socket = Socket(journal, QUOTES, "q")
+    socket.send(quote(1))
+    socket.event(journals.DISCONNECTED, cause="reset")
+    drain_all(farm, journal, board)
+    assert query("SELECT cause, state, event_to FROM data_gaps") == [("disconnected", "open", None)]
+    Socket(journal, QUOTES, "r").send(quote(2))
+    drain_all(farm, journal, board)
+    assert query("SELECT state, event_from < event_to, received_from < received_to FROM data_gaps") == [("missing", True, True)]
+    assert query("SELECT connection_id, cause, proven_at IS NOT NULL, ended_at IS NOT NULL FROM sessions ORDER BY 1") == [
+        ("q", "reset", True, True),
+        ("r", None, True, False),
+    ]
+
+
+def test_frames_nobody_can_read_are_kept_whole(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    Socket(journal, TRADES, "t").send(trade(1), b'{"stream":"torn', trade(2), "\ud83d币".encode("utf-8", "surrogatepass"))
+    drain_all(farm, journal, board)
+    assert ids(query) == [1, 2]
+    assert [bytes(raw) for (raw,) in query("SELECT raw FROM quarantine ORDER BY frame_no")] == [b'{"stream":"torn', "\ud83d币".encode("utf-8", "surrogatepass")]
+
+
+def test_the_board_shows_the_lag_of_each_stream(farm: Settings, journal: Journal, board: Board) -> None:
+    Socket(journal, TRADES, "t").send(trade(1))
+    with opened(farm, journal, board) as (drain, _):
+        while drain.step():
+            pass
+        drain.report()
+    assert board.vitals("drain")[f"drain:{TRADES}"]["p50_ms"] >= 0
