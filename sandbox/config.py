@@ -20,6 +20,7 @@ class Config:
     ban_seconds: float = 120.0
     ping_seconds: float = 180.0
     lifetime_seconds: float = 86_400.0
+    max_buffered: int = 64 * 1024 * 1024  # a client further behind than this is cut off, as venues do
 
 
 def parse(arguments: list[str] | None = None) -> Config:
@@ -37,7 +38,9 @@ def parse(arguments: list[str] | None = None) -> Config:
     parser.add_argument("--ban-seconds", type=float, default=Config.ban_seconds)
     parser.add_argument("--ping-seconds", type=float, default=Config.ping_seconds)
     parser.add_argument("--lifetime-seconds", type=float, default=Config.lifetime_seconds, help="of one socket")
+    parser.add_argument("--max-buffered-mib", type=float, default=64, help="unsent bytes that cost a socket")
     values = vars(parser.parse_args(arguments))
     values["segment_bytes"] = int(values.pop("segment_mib") * 1024 * 1024)
+    values["max_buffered"] = int(values.pop("max_buffered_mib") * 1024 * 1024)
     values["venues"] = tuple(values["venues"].split(","))
     return Config(**values)

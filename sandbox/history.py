@@ -38,7 +38,10 @@ class TradeHistory:
         self._open_first = 0
         self.last_ids = np.zeros(instruments, np.int64)
         self.oldest_us = 0  # events before this may have been deleted
-        for path, records in segments.sealed():
+        sealed = list(segments.sealed())
+        if sealed and not sealed[0][0].stem.endswith("-000001"):
+            self.oldest_us = int(sealed[0][1]["event_us"][0])
+        for path, records in sealed:
             for first in range(0, len(records), BLOCK):
                 self._index(path, first, records[first : first + BLOCK])
 

@@ -67,7 +67,8 @@ class History:
             return self._latest(symbol, limit)
         now_ms = self._now_ms()
         end_ms = query.number("endTime", now_ms)
-        if end_ms < now_ms - AGG_TRADES_WINDOW_MS or query.number("startTime", now_ms) < now_ms - AGG_TRADES_WINDOW_MS:
+        oldest_ms = max(now_ms - AGG_TRADES_WINDOW_MS, history.oldest_us // 1000)
+        if min(end_ms, query.number("startTime", end_ms)) < oldest_ms:
             raise too_old()
         past_end = history.id_at(symbol, (end_ms + 1) * 1000)
         if "startTime" in values:

@@ -76,6 +76,9 @@ class Hub:
         self.dirty = True
         self._listeners: dict[str, dict[int, dict[Socket, None]]] = defaultdict(lambda: defaultdict(dict))
 
+    def changed(self) -> None:
+        self.dirty = True
+
     def subscribe(self, socket: Socket, name: str, symbols: dict[str, int], *, silent: bool = False) -> None:
         stream = None if silent else parse(name, symbols)
         if stream and stream.route != ("public" if socket.route == PATHLESS else socket.route):

@@ -59,12 +59,14 @@ class Timers:
 
     def _send(self, sockets: Iterable[Socket], channel: str, symbol: int, payload: bytes) -> None:
         venue = self._venue
-        if (symbol != ALL_SYMBOLS and venue.is_frozen(symbol)) or (symbol == ALL_SYMBOLS and venue.all_frozen):
+        if (symbol != ALL_SYMBOLS and venue.troubles.is_frozen(symbol)) or (
+            symbol == ALL_SYMBOLS and venue.troubles.all_frozen
+        ):
             return
         name = channel if symbol == ALL_SYMBOLS else f"{venue.stream_names[symbol]}@{channel}"
         raw, combined = text_frame(payload), text_frame(wire.wrapped(name, payload))
         for socket in sockets:
-            if not venue.silenced(channel, socket):
+            if not venue.troubles.silenced(channel, socket):
                 socket.out.append(combined if socket.combined else raw)
                 venue.extra[channel] = venue.extra.get(channel, 0) + 1
 
@@ -164,7 +166,7 @@ class Timers:
         rows = [
             self._mark(symbol, now_ms)
             for symbol, listing in enumerate(venue.listings)
-            if (listing.contract == "TRADIFI_PERPETUAL") == tradifi and not venue.is_frozen(symbol)
+            if (listing.contract == "TRADIFI_PERPETUAL") == tradifi and not venue.troubles.is_frozen(symbol)
         ]
         if not tradifi:
             rows += [self._coin_mark(position, name, now_ms) for position, name in enumerate(COIN_M)]
@@ -173,7 +175,7 @@ class Timers:
     def _all_quotes(self, now_ms: int) -> None:
         venue, market = self._venue, self._venue.market
         for symbol in range(len(venue.names)):
-            if market.trading[symbol] and not venue.is_frozen(symbol) and venue.last_quote_ids[symbol]:
+            if market.trading[symbol] and not venue.troubles.is_frozen(symbol) and venue.last_quote_ids[symbol]:
                 self._everyone("!bookTicker", partial(self._quote, symbol, now_ms))
         for position, name in enumerate(COIN_M):
             self._everyone("!bookTicker", partial(self._coin_quote, position, name, now_ms))

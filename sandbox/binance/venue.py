@@ -1,6 +1,5 @@
 """The simulated Binance as a whole: its universe, its market, its ledger, and what happens on every tick."""
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -12,18 +11,16 @@ from sandbox.binance.books import Books
 from sandbox.binance.emitter import Channel, Counts, afflict, push, push_afflicted, settle
 from sandbox.binance.streams import Hub
 from sandbox.binance.timers import Timers, level
+from sandbox.binance.troubles import Troubles
 from sandbox.binance.universe import Listing, generated, restored, stored, universe
 from sandbox.candles import Candles
 from sandbox.config import Config
 from sandbox.engine import QUOTE, TRADE, Clock, Instrument, Market, Pace
-from sandbox.faults import Fault, Faults
+from sandbox.faults import Faults
 from sandbox.history import TradeHistory
 from sandbox.ledger import Ledger
-from sandbox.sockets import Socket
 from sandbox.weights import Weights
-from sandbox.wsframes import text_frame
 
-log = logging.getLogger(__name__)
 NAME = "binance"
 RESTART_LEAP = 1_000_000  # update ids used since the last record: depth takes ids that the ledger does not hold
 
@@ -41,7 +38,8 @@ class Binance:
             keep=config.keep_segments,
         )
         self.hub = Hub()
-        self.faults = Faults(note=self._note_fault, changed=self._fault_changed)
+        self.troubles = Troubles(self)
+        self.faults = Faults(note=self.troubles.note, changed=self.troubles.changed)
         self.weights = Weights(config.weight_limit, config.ban_seconds)
         self.quotes, self.trades = (
             Channel("bookTicker", wire.book_ticker_columns),
@@ -56,8 +54,6 @@ class Binance:
         self.by_stream_name: dict[str, int] = {}
         self.index: dict[str, int] = {}
         self.templates: list[wire.Templates] = []
-        self.frozen: np.ndarray | None = None
-        self.all_frozen = False
         self.ledger.sockets.add(self.clock.now_us(), "started")  # socket numbers begin anew with a process
         self._open_universe()
         self._resume()
@@ -111,6 +107,7 @@ class Binance:
             self._name([(listing, instrument)])
             self.candles.extend(self.price_units, self.quantity_units)
             self.history.extend(len(self.names))
+            self.troubles.freeze()
         self._set_status(name, "TRADING")
 
     def delist_symbol(self, name: str) -> None:
@@ -168,12 +165,12 @@ class Binance:
             self.faults.sweep(now_us)
         if self.hub.dirty:
             self._route()
-        count, forced = self.pace.due(), self._forced()
+        count, forced = self.pace.due(), self.troubles.forced()
         if count or forced is not None:
             self._market_events(count, forced, now_us)
         self.candles.roll(now_us // 1000)
         self.timers.run(now_us // 1000)
-        self._unknown_frames(now_us)
+        self.troubles.unknown_frames(now_us)
         for socket in self.hub.sockets:
             if socket.out:
                 socket.flush(now_us)
@@ -184,7 +181,7 @@ class Binance:
         self.hub.dirty = False
         for channel in (self.quotes, self.trades, self.raw_trades):
             listeners = self.hub.listeners(channel.name)
-            channel.targets.rebuild(listeners, len(self.names), partial(self.silenced, channel.name))
+            channel.targets.rebuild(listeners, len(self.names), partial(self.troubles.silenced, channel.name))
 
     def _market_events(self, count: int, forced: dict[str, int] | None, now_us: int) -> None:
         forced = forced or {}
@@ -218,13 +215,13 @@ class Binance:
         if self.raw_trades.targets.live.any():
             symbols = batch["symbol"]
             seen = self.raw_trades.targets.live[symbols] > 0
-            if self.frozen is not None:
-                seen &= ~self.frozen[symbols]
+            if self.troubles.frozen is not None:
+                seen &= ~self.troubles.frozen[symbols]
             push(batch[seen], self.raw_trades)
 
     def _settle(self, batch: np.ndarray, channel: Channel, kind: str, forced: int | None) -> None:
         batch["sent_us"] = self.clock.now_us()
-        settle(batch, channel.targets, self.frozen)
+        settle(batch, channel.targets, self.troubles.frozen)
         if self.faults.active:
             afflict(batch, channel.name, self.faults, self.index, forced)
         self.counts[kind].add(batch)
@@ -233,75 +230,6 @@ class Binance:
         sent = batch[batch["delivered"] > 0]
         if len(sent):
             (push_afflicted if sent["fault"].any() else push)(sent, channel)
-
-    # --- faults
-
-    def silenced(self, channel: str, socket: Socket) -> bool:
-        return socket.muted or self.faults.first("silence_route", route=socket.route, channel=channel) is not None
-
-    def is_frozen(self, symbol: int) -> bool:
-        return self.frozen is not None and bool(self.frozen[symbol])
-
-    def _forced(self) -> dict[str, int] | None:
-        """An instrument per channel that must have two events at once, so that they can change places."""
-        if not self.faults.active:
-            return None
-        found: dict[str, int] = {}
-        for channel in (self.quotes, self.trades):
-            fault = self.faults.first("reorder", channel=channel.name)
-            live = channel.targets.live * (self.market.trading & (True if self.frozen is None else ~self.frozen))
-            if fault and live.any():
-                symbol = self.index.get(fault.fields["symbol"], int(np.argmax(live)))
-                if live[symbol]:
-                    found[channel.name] = symbol
-        return found or None
-
-    def _unknown_frames(self, now_us: int) -> None:
-        """Frames of an event type that no document names; they are no records, so a line tells where they went."""
-        for fault in self.faults.of("unknown") if self.faults.active else ():
-            sockets = [
-                s for s in self.hub.sockets if s.streams and not s.muted and fault.fields["route"] in (None, s.route)
-            ]
-            for socket in sockets:
-                payload = b'{"e":"unheardOf","E":%d,"s":"BTCUSDT","x":{"y":[1,"2"]},"st":1}' % (now_us // 1000)
-                body = wire.wrapped("btcusdt@unheardOf", payload) if socket.combined else payload
-                socket.out.append(text_frame(body))
-                fault.take()
-                self._note_fault("injected", kind="unknown", fault=fault.id, socket=socket.number, text=body.decode())
-                if fault.remaining is not None and fault.remaining <= 0:
-                    break
-
-    def _note_fault(self, event: str, **fields: Any) -> None:
-        self.ledger.faults.add(self.clock.now_us(), event, **fields)
-
-    def _fault_changed(self, fault: Fault) -> None:
-        """Bring sockets and routing in line with the faults that are active now."""
-        self.hub.dirty = True
-        if fault.ended is None:
-            self._begin(fault)
-        for socket in self.hub.sockets:
-            socket.stalled = self.faults.first("stall", route=socket.route) is not None
-            socket.hear(deaf=self.faults.first("half_open", route=socket.route) is not None)
-        freezes = list(self.faults.of("freeze"))
-        self.all_frozen = any(f.fields["symbols"] is None for f in freezes)
-        self.frozen = np.full(len(self.names), self.all_frozen) if freezes else None
-        for frozen in freezes:
-            for name in frozen.fields["symbols"] or ():
-                if name in self.index and self.frozen is not None:
-                    self.frozen[self.index[name]] = True
-
-    def _begin(self, fault: Fault) -> None:
-        if fault.kind not in ("drop", "maintenance", "shutdown_notice"):
-            return
-        for socket in list(self.hub.sockets):
-            if fault.fields.get("route") in (None, socket.route):
-                if fault.kind == "shutdown_notice":
-                    socket.announce_shutdown(self.clock.now_us(), fault.fields["grace_seconds"])
-                else:
-                    socket.drop(fault.kind)
-                fault.injected += 1
-        if fault.kind != "maintenance":
-            fault.remaining = 0
 
     # --- outside views
 

@@ -6,7 +6,7 @@ from collections import deque
 from functools import partial
 from typing import Any
 
-from aiohttp import WSMsgType, web
+from aiohttp import WSCloseCode, WSMsgType, web
 
 from sandbox.binance.streams import PATHLESS
 from sandbox.binance.timers import compact
@@ -44,10 +44,11 @@ class Door:
         await ws.prepare(request)
         if request.transport is None:
             return ws
-        socket = Socket(ws, request.transport, route, venue.ledger)
+        socket = Socket(ws, request.transport, route, venue.ledger, venue.config.max_buffered, venue.hub.changed)
         socket.combined = request.path.endswith("/stream")
         socket.opened_us = socket.pinged_us = venue.clock.now_us()
         venue.hub.sockets.add(socket)
+        venue.troubles.apply_to(socket)
         socket.note(socket.opened_us, "opened", streams=[], reason=None, form="combined" if socket.combined else "raw")
         named = request.query.get("streams", "") if socket.combined else request.match_info.get("names", "")
         try:
@@ -55,7 +56,7 @@ class Door:
             await self._read(ws, socket)
         finally:
             venue.hub.remove(socket)
-            socket.closed(venue.clock.now_us())
+            socket.closed(venue.clock.now_us(), clean=ws.close_code not in (None, WSCloseCode.ABNORMAL_CLOSURE))
         return ws
 
     async def _read(self, ws: web.WebSocketResponse, socket: Socket) -> None:
