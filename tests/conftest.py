@@ -94,12 +94,18 @@ def _named(url: str, database: str) -> str:
     return make_url(url).set(database=database).render_as_string(hide_password=False)
 
 
-def migrate(url: str, revision: str = "head") -> None:
+def _migrate(url: str, revision: str = "head") -> None:
     """`alembic upgrade` as an operator runs it, on another database."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DATABASE_URL", url)
         command.upgrade(Config(CHECKOUT / "migrations" / "alembic.ini"), revision)
     engine.engine(url).dispose()
+
+
+@pytest.fixture(scope="session")
+def migrate() -> Callable[..., None]:
+    """(url, revision="head"): as the function above."""
+    return _migrate
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +130,7 @@ def empty_database(database_url: str) -> Iterator[Callable[[str], str]]:
 def template(database_url: str, empty_database: Callable[[str], str]) -> str:
     """Name of a migrated database that nobody may enter, so that copies can be made of it at any time."""
     url = empty_database("template0")
-    migrate(url)
+    _migrate(url)
     name = make_url(url).database
     assert name is not None
     with _administration(database_url) as cursor:

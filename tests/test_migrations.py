@@ -1,0 +1,140 @@
+"""Migrations: numbered, one head, and what they build is what db.tables says."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect, text
+
+from core.records import KINDS
+from db.engine import engine
+from db.tables import metadata
+
+MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
+
+Migrate = Callable[..., None]
+
+#: view -> the columns that readers query
+VIEWS = {
+    "symbols": "venue symbol instrument_id status base_asset quote_asset contract_type tick_size lot_size listed_at expires_at updated_at",
+    "book_ticker": "event_time received_at venue symbol update_id bid_price bid_qty ask_price ask_qty",
+    "agg_trades": "trade_time received_at venue symbol agg_trade_id price quantity first_trade_id last_trade_id is_buyer_maker",
+    "ingestion_stats": "venue channel shard stream frames rows repeated ignored quarantined lost last_event_at last_received_at committed_at last_lag",
+    "data_quality_check": "venue symbol trades missing gaps last_trade_at complete",
+}
+
+
+@pytest.fixture(scope="module")
+def revisions() -> list[str]:
+    """Oldest first."""
+    script = ScriptDirectory.from_config(Config(MIGRATIONS / "alembic.ini"))
+    assert len(script.get_heads()) == 1, "two migrations claim to be the newest"
+    return [revision.revision for revision in reversed(list(script.walk_revisions()))]
+
+
+@pytest.fixture(scope="module")
+def built(migrated_database_url: str) -> Engine:
+    return engine(migrated_database_url)
+
+
+def test_numbers_have_no_holes_and_head_names_the_last(revisions: list[str]) -> None:
+    assert revisions == [f"{number:04}" for number in range(1, len(revisions) + 1)]
+    assert (MIGRATIONS / "HEAD").read_text().strip() == revisions[-1]
+
+
+def test_a_file_is_named_by_its_number(revisions: list[str]) -> None:
+    files = sorted(path.name for path in (MIGRATIONS / "versions").glob("*.py") if path.name != "__init__.py")
+    assert [re.match(r"(\d{4})_[a-z0-9_]+\.py$", name)[1] for name in files] == revisions  # type: ignore[index]
+
+
+# --- the schema they build ------------------------------------------------------------------------------------------------
+def test_columns_types_and_absences_are_those_of_the_tables(built: Engine) -> None:
+    with built.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        found = [difference for difference in compare_metadata(context, metadata) if not _is_a_comment(difference)]
+    assert found == [], "migrations and db/tables differ"
+
+
+def _is_a_comment(difference: Any) -> bool:
+    """Meanings live in db/tables and the data dictionary, not in the database."""
+    first = difference[0] if isinstance(difference, list) else difference
+    return "comment" in first[0]
+
+
+def test_nothing_is_built_that_no_table_describes(built: Engine) -> None:
+    assert set(inspect(built).get_table_names()) == set(metadata.tables) | {"alembic_version"}
+
+
+@pytest.mark.parametrize("table", sorted(metadata.tables))
+def test_keys_are_those_of_the_tables(built: Engine, table: str) -> None:
+    declared = metadata.tables[table]
+    inspector = inspect(built)
+    assert inspector.get_pk_constraint(table)["constrained_columns"] == [column.name for column in declared.primary_key]
+    unique = {tuple(c["column_names"]) for c in inspector.get_unique_constraints(table)}
+    wanted = {tuple(column.name for column in c.columns) for c in declared.constraints if type(c).__name__ == "UniqueConstraint"}
+    assert unique == wanted
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_market_tables_are_hypertables_with_the_key_as_only_index(built: Engine, kind: Any) -> None:
+    with built.connect() as connection:
+        (dimension,) = connection.execute(
+            text("SELECT column_name FROM timescaledb_information.dimensions WHERE hypertable_name = :table"), {"table": kind.name}
+        )
+        indexes = connection.scalars(text("SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename = :table"), {"table": kind.name})
+        assert dimension.column_name == "event_at"
+        assert list(indexes) == [f"{kind.name}_key"]
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_views_have_the_columns_that_readers_know(built: Engine, view: str) -> None:
+    columns = inspect(built).get_columns(view, schema="marketdata")
+    assert [column["name"] for column in columns] == VIEWS[view].split()
+
+
+def test_no_view_is_unknown_here(built: Engine) -> None:
+    assert set(inspect(built).get_view_names(schema="marketdata")) == set(VIEWS)
+
+
+# --- running them ---------------------------------------------------------------------------------------------------------
+def test_again_on_a_populated_database_changes_nothing(migrate: Migrate, fresh_database_url: str, query: Callable[..., list[tuple[Any, ...]]]) -> None:
+    query("INSERT INTO instruments (venue, symbol, status, first_seen_at, updated_at) VALUES ('v', 'A', 'TRADING', now(), now())")
+    query(
+        "INSERT INTO trades (event_at, received_at, instrument_id, trade_id, price, quantity, side) "
+        "SELECT now() - n * INTERVAL '6 hours', now(), 1, n, 0.1, 1, -1 FROM generate_series(1, 50) n"
+    )
+    migrate(fresh_database_url)
+    assert query("SELECT count(*), sum(price) FROM trades") == [(50, pytest.approx(5.0))]
+    assert query("SELECT count(DISTINCT symbol), bool_and(is_buyer_maker) FROM marketdata.agg_trades") == [(1, True)]
+
+
+@pytest.mark.slow
+def test_each_migration_runs_where_the_one_before_left_rows(migrate: Migrate, empty_database: Callable[[], str], revisions: list[str]) -> None:
+    url = empty_database()
+    for revision in revisions:
+        migrate(url, revision)
+        with engine(url).begin() as connection:
+            connection.execute(
+                text("INSERT INTO system_metadata (key, value) VALUES (:key, '1'::jsonb)"),
+                {"key": f"before the one after {revision}"},
+            )
+    with engine(url).connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM system_metadata")) == len(revisions)
+    engine(url).dispose()
+
+
+def test_two_migrators_at_once_take_turns(empty_database: Callable[[], str]) -> None:
+    url = empty_database()
+    command = [sys.executable, "-m", "alembic", "-c", str(MIGRATIONS / "alembic.ini"), "upgrade", "head"]
+    environment = {"DATABASE_URL": url, "PATH": "/usr/bin:/bin"}
+    migrators = [subprocess.Popen(command, cwd=MIGRATIONS.parent, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    ends = [(migrator.communicate(timeout=60)[1], migrator.returncode) for migrator in migrators]
+    assert [code for _, code in ends] == [0, 0], ends
