@@ -46,15 +46,17 @@ def default_tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-async def connect(url: str, handler: Handler, *, library: str = "picows", tls: ssl.SSLContext | None = None) -> None:
+async def connect(
+    url: str, handler: Handler, *, library: str = "picows", tls: ssl.SSLContext | None = None, timeout_seconds: float = CONNECT_SECONDS
+) -> None:
     """Returns once the handler was told on_open. Raises ConnectFailed or BadAddress."""
     context = (tls or default_tls()) if url.startswith("wss:") else None
     # Imported here so that a process carries one library only.
     if library == "picows":
         from streamers.client_picows import connect as connect_picows
 
-        await connect_picows(url, handler, context)
+        await connect_picows(url, handler, context, timeout_seconds)
     else:
         from streamers.client_websockets import connect as connect_websockets
 
-        await connect_websockets(url, handler, context)
+        await connect_websockets(url, handler, context, timeout_seconds)

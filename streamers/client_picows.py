@@ -8,7 +8,7 @@ from collections.abc import Callable
 import picows
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
-from streamers.client import CLOSE_SECONDS, CONNECT_SECONDS, MAX_MESSAGE_BYTES, SEND_SECONDS, Handler
+from streamers.client import CLOSE_SECONDS, MAX_MESSAGE_BYTES, SEND_SECONDS, Handler
 from streamers.errors import BadAddress, ConnectFailed, Refused
 
 #: More unsent bytes than this on a connection that sends a few hundred an hour: the peer takes nothing.
@@ -110,16 +110,16 @@ class _Socket:
             self._transport.disconnect(graceful=False)
 
 
-async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None) -> None:
+async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, timeout_seconds: float) -> None:
     try:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(timeout_seconds):
             await picows.ws_connect(
                 lambda: _Listener(handler),
                 url,
                 ssl_context=tls,
                 # An exception of ours must not cost the venue's next frames; it is logged by the library.
                 disconnect_on_exception=False,
-                websocket_handshake_timeout=CONNECT_SECONDS,
+                websocket_handshake_timeout=timeout_seconds,
                 max_frame_size=MAX_MESSAGE_BYTES,
                 max_redirects=0,
                 proxy=None,

@@ -10,11 +10,11 @@ from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as ws_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, WebSocketException
 
-from streamers.client import CLOSE_SECONDS, CONNECT_SECONDS, MAX_MESSAGE_BYTES, SEND_SECONDS, Handler
+from streamers.client import CLOSE_SECONDS, MAX_MESSAGE_BYTES, SEND_SECONDS, Handler
 from streamers.errors import BadAddress, ConnectFailed, Refused
 
 #: The default of 16 pauses the transport on every burst.
-MAX_QUEUE_FRAMES = 4096
+MAX_QUEUE_FRAMES = 1024
 
 
 class _Socket:
@@ -38,9 +38,12 @@ class _Socket:
 
     def pause(self) -> None:
         self._reading.clear()
+        self._connection.transport.pause_reading()
 
     def resume(self) -> None:
         self._reading.set()
+        if not self._connection.transport.is_closing():
+            self._connection.transport.resume_reading()
 
     def close(self) -> None:
         self.resume()
@@ -73,7 +76,7 @@ class _Socket:
             self._handler.on_closed(self._cause or told)
 
 
-async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None) -> None:
+async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, timeout_seconds: float) -> None:
     try:
         connection = await ws_connect(
             url,
@@ -81,7 +84,7 @@ async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None) -> Non
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
             max_queue=MAX_QUEUE_FRAMES,
-            open_timeout=CONNECT_SECONDS,
+            open_timeout=timeout_seconds,
             close_timeout=CLOSE_SECONDS,
             ping_interval=None,  # a pong proves nothing; data does
             proxy=None,
