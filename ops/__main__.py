@@ -1,20 +1,39 @@
 """`python -m ops`: the commands of ./farm."""
 
-import importlib
-import importlib.util
 import sys
 
+import typer
 
-def main() -> int:
-    # While the commands are not in the checkout, say so instead of failing on an import.
-    found = importlib.util.find_spec("ops.cli")
-    app = getattr(importlib.import_module("ops.cli"), "app", None) if found and found.origin else None
-    if app is None:
-        print("The commands of ./farm are missing: ops/cli is not in this checkout.", file=sys.stderr)
-        return 2
-    app()
-    return 0
+from ops.cli.checking import bench, test
+from ops.cli.console import err
+from ops.cli.down import down
+from ops.cli.errors import sentence
+from ops.cli.looking import logs, psql
+from ops.cli.status import status
+from ops.cli.up import up
+from ops.cli.verify import verify
+
+_PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+app = typer.Typer(
+    add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Tapefarm: start, watch, prove and stop it."
+)
+for _command in (up, down, status, verify, logs, bench):
+    app.command()(_command)
+app.command(context_settings=_PASSED_ON)(psql)
+app.command(context_settings=_PASSED_ON)(test)
+
+
+def main() -> None:
+    try:
+        app()
+    except Exception as exc:
+        known = sentence(exc)
+        if known is None:
+            raise
+        err.print(known[0], markup=False)
+        sys.exit(known[1])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

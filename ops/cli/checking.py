@@ -1,0 +1,31 @@
+"""`./farm bench` and `./farm test`: is it still as fast, is it still right."""
+
+import importlib
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from core.settings import ROOT
+from ops.cli import environment
+from ops.cli.errors import Refused
+
+
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Figures to measure; default: all.")] = None,
+    as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
+) -> None:
+    """Measure the farm's speed against its bars, on servers of the benchmark's own."""
+    if not (ROOT / "bench" / "__main__.py").exists():
+        raise Refused("The benchmarks are not in this checkout: bench/ is missing.")
+    module = importlib.import_module("bench.__main__")
+    raise typer.Exit(int(module.run(names or [], as_json) or 0))
+
+
+def test(context: typer.Context) -> None:
+    """Run the tests, on servers of their own; arguments are pytest's."""
+    # A farm that runs beside, or servers of the user's, are none of the tests' business.
+    clean = {name: value for name, value in os.environ.items() if not environment.is_setting(name)}
+    os.chdir(ROOT)
+    os.execve(sys.executable, [sys.executable, "-m", "pytest", *context.args], clean)  # noqa: S606

@@ -1,0 +1,76 @@
+"""Where settings come from: the process's environment, then `.env`, then what `./farm up` chose."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from core.settings import ROOT, Settings
+from ops.cli import state as states
+from ops.cli.errors import Refused
+from ops.cli.state import State
+
+#: A port is set by hand as FARM_<NAME>_PORT; these are taken otherwise, or the next free ones.
+DEFAULT_PORTS = {"postgres": 54329, "redis": 63799, "sandbox": 18080, "flower": 5555}
+
+_SETTINGS = {field.name.upper() for field in fields(Settings) if field.name not in ("endpoints", "collect")}
+_LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+
+
+def port_variable(name: str) -> str:
+    return f"FARM_{name.upper()}_PORT"
+
+
+def is_setting(name: str) -> bool:
+    return name in _SETTINGS or name.endswith(("_WS_URL", "_REST_URL")) or name in {port_variable(port) for port in DEFAULT_PORTS}
+
+
+def given(environ: Mapping[str, str] = os.environ, dotenv: Path = ROOT / ".env") -> dict[str, str]:
+    """The settings that the user set; an empty value is none."""
+    merged = {**read_dotenv(dotenv), **environ}
+    return {name: value for name, value in merged.items() if value and is_setting(name)}
+
+
+def home(environ: Mapping[str, str] | None = None) -> Path:
+    """The farm's folder, absolute."""
+    chosen = given() if environ is None else environ
+    return (ROOT / chosen.get("FARM_HOME", ".farm")).absolute()
+
+
+def current(farm: Path, environ: Mapping[str, str] = os.environ) -> tuple[State, dict[str, str]]:
+    """(state, environment) of the farm as it was started last; what the caller's own environment says goes before. Raises Refused."""
+    state = states.load(farm)
+    if state is None:
+        chosen = given(environ)
+        if not {"DATABASE_URL", "REDIS_URL"} <= set(chosen):
+            raise Refused("This farm has not been started yet: `./farm up` starts it.")
+        return State(), {**chosen, "FARM_HOME": str(farm)}
+    own = {name: value for name, value in environ.items() if value and is_setting(name)}
+    return state, {**state.environment, **own, "FARM_HOME": str(farm)}
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """NAME=value lines, quotes optional; raises Refused with the number of a line that is neither that nor a comment."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Refused(f"{path} cannot be read ({exc}).", status=2) from exc
+    found = {}
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if not text or text.startswith("#"):
+            continue
+        match = _LINE.fullmatch(text)
+        if match is None:
+            raise Refused(f"{path}, line {number}: write NAME=value.", status=2)
+        found[match[1]] = _unquoted(match[2])
+    return found
+
+
+def _unquoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value.partition(" #")[0].rstrip()

@@ -1,0 +1,51 @@
+"""`./farm logs` and `./farm psql`: looking inside."""
+
+import os
+import shutil
+
+import typer
+from sqlalchemy.engine import make_url
+
+from core import settings
+from ops.cli import environment
+from ops.cli.errors import Refused
+from ops.cli.plan import RUNTIME
+from ops.local import tree
+from ops.local.accounts import place
+from ops.local.supervision import layout_of
+
+
+def logs(
+    name: str = typer.Argument(help="A program, as `./farm status` names it, or supervisord."),
+    follow: bool = typer.Option(False, "-f", "--follow", help="Go on with what is added."),
+    lines: int = typer.Option(50, "-n", "--lines", min=0, help="So many last lines."),
+) -> None:
+    """Show what a program says."""
+    layout = layout_of(environment.home())
+    known = sorted(path.name.removesuffix(".log") for path in layout.logs.glob("*.log"))
+    if name not in known:
+        there = f"there are {', '.join(known)}" if known else "`./farm up` makes the first ones"
+        raise Refused(f"There is no log of {name!r}: {there}.", status=2)
+    # -F goes on with the new file when the log is rotated.
+    os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(layout.log(name))])  # noqa: S606
+
+
+def psql(context: typer.Context) -> None:
+    """Open psql on the farm's database; arguments are psql's."""
+    _, values = environment.current(environment.home())
+    url = make_url(settings.load(values).database_url)
+    own = place(RUNTIME.absolute()) / tree.PROGRAMS / "psql"
+    program = str(own) if own.exists() else shutil.which("psql")
+    if program is None:
+        address = url.set(drivername="postgresql").render_as_string(hide_password=True)
+        raise Refused(f"There is no psql here: install postgresql-client, or connect another client to {address}.")
+    # By environment, as arguments are seen by everybody.
+    connection = {
+        "PGHOST": url.host or str(url.query.get("host", "")),
+        "PGPORT": str(url.port or url.query.get("port", "")),
+        "PGUSER": url.username or "",
+        "PGPASSWORD": url.password or "",
+        "PGDATABASE": url.database or "",
+    }
+    found = {name: value for name, value in connection.items() if value}
+    os.execve(program, [program, *context.args], {**os.environ, **found})  # noqa: S606

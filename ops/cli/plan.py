@@ -1,0 +1,104 @@
+"""From what the user asked and set to what will run: venues, endpoints, servers, the one environment of all programs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import settings
+from core.settings import ROOT, Settings
+from ops.cli import ports
+from ops.cli.errors import Refused
+from ops.cli.state import State
+from ops.local.runtime import ensure_runtime
+from ops.local.server import Server, require_room
+from ops.local.servers import describe_postgres, describe_redis, prepare_postgres, prepare_redis
+from venues import VENUES
+
+Say = Callable[[str], None]
+#: Both servers' programs, shared by all farms of the checkout.
+RUNTIME = ROOT / ".farm" / "runtime"
+
+
+DEFAULT_RATE = 500.0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What `./farm up` was asked for."""
+
+    live: bool = False
+    venues: tuple[str, ...] | None = None
+    rate: float = DEFAULT_RATE
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    home: Path
+    state: State
+    servers: Sequence[Server]
+    knobs: Settings
+    rate: float
+
+
+def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, running: set[str], say: Say) -> Plan:
+    """Decide and prepare; `running` are programs of this farm that run already and keep their ports. Raises Refused, LocalError, SettingsError."""
+    knobs = settings.load(given)
+    venues = chosen_venues(wish, knobs)
+    sandboxed = () if wish.live else tuple(venue for venue in venues if not _elsewhere(venue, given))
+    wanted = [name for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")) if variable not in given]
+    names = [*wanted, *(["sandbox"] if sandboxed else []), "flower"]
+    remembered = dict(known.ports) if known else {}
+    kept = {name: remembered[name] for name in names if name in running and name in remembered}
+    chosen = kept | ports.choose([name for name in names if name not in kept], given, remembered, say)
+    require_room(home)
+    servers = _servers(home, wanted, chosen, running, say)
+    environment = environment_of(home, given, servers, sandboxed, chosen.get("sandbox", 0))
+    state = State({**remembered, **chosen}, venues, sandboxed, environment)
+    return Plan(home, state, servers, settings.load(environment), wish.rate)
+
+
+def chosen_venues(wish: Wish, knobs: Settings) -> tuple[str, ...]:
+    collected = tuple(name for name in knobs.collect if name in VENUES)
+    for name in wish.venues or ():
+        if name not in VENUES:
+            raise Refused(f"There is no venue {name!r}: there are {', '.join(sorted(VENUES))}.", status=2)
+        if name not in collected:
+            raise Refused(f"farm.toml does not collect {name}: add [venues.{name}] to it first.", status=2)
+    venues = wish.venues or collected
+    if not venues:
+        raise Refused("farm.toml collects no venue: enable one, then try again.", status=2)
+    return tuple(dict.fromkeys(venues))
+
+
+def environment_of(
+    home: Path, given: Mapping[str, str], servers: Sequence[Server], sandboxed: Sequence[str], sandbox_port: int
+) -> dict[str, str]:
+    """What every program of the farm sees, and the other commands and tests too."""
+    urls = {{"postgres": "DATABASE_URL", "redis": "REDIS_URL"}[server.name]: server.url for server in servers}
+    endpoints = {}
+    for venue in sandboxed:
+        endpoints[f"{venue.upper()}_WS_URL"] = f"ws://127.0.0.1:{sandbox_port}/{venue}"
+        endpoints[f"{venue.upper()}_REST_URL"] = f"http://127.0.0.1:{sandbox_port}/{venue}"
+    return {**endpoints, **urls, **given, "FARM_HOME": str(home)}
+
+
+def _elsewhere(venue: str, given: Mapping[str, str]) -> bool:
+    """The user points both of the venue's endpoints somewhere, so that the sandbox has no part in it."""
+    return {f"{venue.upper()}_WS_URL", f"{venue.upper()}_REST_URL"} <= set(given)
+
+
+def _servers(home: Path, wanted: Sequence[str], chosen: Mapping[str, int], running: set[str], say: Say) -> list[Server]:
+    if not wanted:
+        return []
+    runtime = ensure_runtime(RUNTIME, say)
+    found: list[Server] = []
+    for name in wanted:
+        data = home / name
+        if name == "postgres":
+            ready = describe_postgres if name in running else prepare_postgres
+            found.append(ready(runtime, data, chosen[name], say=say))
+        elif name in running:
+            found.append(describe_redis(runtime, data, chosen[name]))
+        else:
+            found.append(prepare_redis(runtime, data, chosen[name], say=say))
+    return found

@@ -1,0 +1,69 @@
+"""The farm's programs: what each one runs, in which stage it starts, how long it may take to stop."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from core.settings import ROOT, Settings
+from ops.cli.state import State
+from ops.local.programs import Program
+from ops.local.server import Server
+
+#: Stages start upwards and stop downwards: the streamers flush before the writers go, the writers before what they write to.
+SANDBOX, CONTROL, STREAMERS = 20, 30, 40
+_SERVER_STAGES = {"postgres": 0, "redis": 5}
+SANDBOX_SYMBOLS = 500
+
+#: Without gossip and mingle: the workers have nothing to tell each other, and it costs CPU in a quiet farm.
+_WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E")
+#: celeryconfig's soft shutdown, and time to finish the transaction.
+_WORKER_STOP_SECONDS = 30
+_STREAMER_STOP_SECONDS = 15
+
+
+def of_servers(servers: Sequence[Server]) -> list[Program]:
+    return [Program.of(server, stage=_SERVER_STAGES[server.name]) for server in servers]
+
+
+def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Program]:
+    """Everything but the servers."""
+    environment = state.environment
+    found = [_sandbox(home, state, rate)] if state.sandboxed else []
+    found += [
+        _worker("writers", ("writers",), knobs.writer_groups, environment),
+        _worker("collectors", ("metadata", "snapshots"), 2, environment),
+        _worker("maintenance", ("backfill", "maintenance"), 1, environment),
+        _celery("beat", ("beat",), environment),
+        _flower(state),
+    ]
+    found += [_streamer(venue, environment) for venue in state.venues]
+    return found
+
+
+def _sandbox(home: Path, state: State, rate: float) -> Program:
+    options = {"root": home / "sandbox", "port": state.ports["sandbox"], "rate": f"{rate:g}", "symbols": SANDBOX_SYMBOLS}
+    argv = [sys.executable, "-m", "sandbox", "--venues", ",".join(state.sandboxed)]
+    for name, value in options.items():
+        argv += [f"--{name}", str(value)]
+    return Program("sandbox", argv, ROOT, stage=SANDBOX)
+
+
+def _worker(name: str, queues: Sequence[str], processes: int, environment: Mapping[str, str]) -> Program:
+    argv = ("worker", "-Q", ",".join(queues), "-c", str(processes), "-n", f"{name}@%h", *_WORKER_OPTIONS)
+    return _celery(f"worker-{name}", argv, environment, stop_seconds=_WORKER_STOP_SECONDS)
+
+
+def _celery(name: str, argv: Sequence[str], environment: Mapping[str, str], *, stop_seconds: int = 10) -> Program:
+    whole = [sys.executable, "-m", "celery", "-A", "tasks", *argv]
+    return Program(name, whole, ROOT, environment, stage=CONTROL, stop_seconds=stop_seconds)
+
+
+def _flower(state: State) -> Program:
+    # Bound to the loopback and unable to act on anything: that is why it asks for no password here.
+    options = ("--address=127.0.0.1", f"--port={state.ports['flower']}", "--read_only=True", "--max_tasks=5000", "--logging=warning")
+    return _celery("flower", ("flower", *options), state.environment)
+
+
+def _streamer(venue: str, environment: Mapping[str, str]) -> Program:
+    argv = [sys.executable, "-m", "streamers", venue]
+    return Program(f"streamer-{venue}", argv, ROOT, environment, stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)

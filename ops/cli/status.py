@@ -1,0 +1,136 @@
+"""`./farm status`: how the farm is, from its programs, the journal, the board and the database."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from core import redisdb, settings
+from core.board import Board
+from core.journal import Journal
+from core.settings import Settings
+from db import queries
+from ops.cli import environment
+from ops.cli.console import out
+from ops.cli.errors import AWAY, Refused, sentence
+from ops.local.errors import LocalError
+from ops.local.supervision import ProgramState, states
+from tasks.survey import survey
+
+WATCH_SECONDS = 2.0
+REDIS_SECONDS = 3.0
+STREAM_FIELDS = ("venue", "channel", "shard", "instruments", "rows_per_s", "last_data_age_s", "backlog_entries", "lag_ms")
+
+
+def status(
+    as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
+    watch: bool = typer.Option(False, "--watch", help="Look again every two seconds until interrupted."),
+) -> None:
+    """How the farm is; exit status 0 only when it is healthy."""
+    home = environment.home()
+    if watch and not as_json:
+        _watch(home)
+        return
+    while True:
+        found = report(home)
+        if as_json:
+            out.print(json.dumps(found, ensure_ascii=False), markup=False)
+        else:
+            out.print(render(found))
+        if not watch:
+            raise typer.Exit(0 if found["healthy"] else 1)
+        time.sleep(WATCH_SECONDS)
+
+
+def report(home: Path) -> dict[str, Any]:
+    """The document of `--json`. Never raises for what is down: that is a reason."""
+    components, reasons = _components(home)
+    found: dict[str, Any] = {"streams": [], "gaps_open": 0, "quarantined": 0}
+    try:
+        _, values = environment.current(home)
+        surveyed, blind = _surveyed(settings.load(values))
+    except Refused as exc:
+        surveyed, blind = {}, [str(exc)] if not reasons else []
+    reasons += [*blind, *surveyed.get("reasons", [])]
+    if surveyed:
+        found["streams"] = [{name: stream[name] for name in STREAM_FIELDS} for stream in surveyed["streams"]]
+        found["gaps_open"], found["quarantined"] = surveyed["gaps_open"], surveyed["quarantined"]
+    return {"healthy": not reasons, "reasons": reasons, "components": components, **found}
+
+
+def _components(home: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    try:
+        known = states(home)
+    except LocalError as exc:
+        return [], [str(exc)]
+    reasons = [_word(program) for program in known if program.state != "running"]
+    if not known:
+        reasons = ["The farm is not running: `./farm up` starts it."]
+    rows = [{"name": p.name, "state": p.state, "pid": p.pid, "restarts": p.restarts} for p in known]
+    return rows, reasons
+
+
+def _word(program: ProgramState) -> str:
+    problem = f" ({program.problem})" if program.problem else ""
+    return f"{program.name} is {program.state}{problem}: `./farm logs {program.name}` shows what it says"
+
+
+def _surveyed(knobs: Settings) -> tuple[dict[str, Any], list[str]]:
+    """(survey, reasons why there is none): without its three witnesses there is no survey, so each is asked by itself."""
+    redis = redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS)
+    try:
+        return survey(knobs, Board(redis, knobs.key_prefix), Journal(redis, knobs.key_prefix)), []
+    except AWAY as exc:
+        reasons = []
+        for ask in (redis.ping, lambda: queries.rows(knobs.database_url, "stream_offsets")):
+            try:
+                ask()
+            except AWAY as cause:
+                reasons.append(_told(cause))
+        return {}, reasons or [_told(exc)]
+
+
+def _told(exc: Exception) -> str:
+    known = sentence(exc)
+    return known[0].replace(": `./farm status` says what runs.", "") if known else f"{type(exc).__name__}: {exc}"
+
+
+def _watch(home: Path) -> None:
+    try:
+        with Live(render(report(home)), console=out, screen=False, auto_refresh=False) as live:
+            while True:
+                time.sleep(WATCH_SECONDS)
+                live.update(render(report(home)), refresh=True)
+    except KeyboardInterrupt:
+        return
+
+
+def render(found: dict[str, Any]) -> RenderableType:
+    head = Text("healthy", style="bold green") if found["healthy"] else Text("not healthy", style="bold red")
+    parts: list[RenderableType] = [head, *(Text(f"  {reason}", style="red") for reason in found["reasons"])]
+    if found["components"]:
+        parts.append(_table(found["components"], ("name", "state", "pid", "restarts")))
+    if found["streams"]:
+        parts.append(_table([_flat(stream) for stream in found["streams"]], (*STREAM_FIELDS[:-1], "p50 ms", "p99 ms")))
+    parts.append(Text(f"gaps open: {found['gaps_open']}   quarantined: {found['quarantined']}", style="dim"))
+    return Group(*parts)
+
+
+def _flat(stream: dict[str, Any]) -> dict[str, Any]:
+    return {**stream, "p50 ms": stream["lag_ms"]["p50"], "p99 ms": stream["lag_ms"]["p99"]}
+
+
+def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        numeric = isinstance(rows[0][column], int | float)
+        table.add_column(column.replace("_", " "), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*("–" if row[column] is None else str(row[column]) for column in columns))
+    return table

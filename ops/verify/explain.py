@@ -1,0 +1,101 @@
+"""What became of the rows that met nobody: quarantined, lost and counted, or missing; copied twice, or never emitted. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ops.verify.compared import Rows, id_of, symbol_of
+
+#: Ledger faults whose frame no reader can accept: torn, corrupt.
+UNREADABLE_FAULTS = (1, 5)
+_ALWAYS = np.iinfo(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A row of data_gaps: a deaf shard (`symbol` None), or ids of one instrument that were left out. Times in the venue's clock."""
+
+    from_us: int | None
+    to_us: int | None
+    symbol: int | None = None
+    first_missing: int = 0
+    last_missing: int = 0
+
+    def span(self) -> tuple[int, int]:
+        """Both ends belong to it; an absent one has not been seen, or has not come yet."""
+        return (_ALWAYS.min if self.from_us is None else self.from_us, _ALWAYS.max if self.to_us is None else self.to_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Absences:
+    quarantined: int
+    counted_loss: int
+    missing: Rows
+
+
+def explain_absent(absent: Rows, gaps: Sequence[Gap], quarantined: Iterable[int]) -> Absences:
+    """`quarantined`: the instrument of each frame in quarantine, -1 where its frame does not tell."""
+    put_aside = _put_aside(absent, Counter(quarantined))
+    lost = _lost(absent, gaps) & ~put_aside
+    return Absences(int(put_aside.sum()), int(lost.sum()), absent[~put_aside & ~lost])
+
+
+def _put_aside(absent: Rows, frames: Counter[int]) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Unreadable frames for which a frame of the same instrument is in quarantine; one frame excuses one row."""
+    found = np.zeros(len(absent), bool)
+    for at in np.flatnonzero(np.isin(absent["fault"], UNREADABLE_FAULTS)):
+        symbol = symbol_of(absent["key"][at])
+        pool = symbol if frames[symbol] > 0 else -1
+        if frames[pool] > 0:
+            frames[pool] -= 1
+            found[at] = True
+    return found
+
+
+def _lost(absent: Rows, gaps: Sequence[Gap]) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """A hole in the ids explains nothing by itself: that we noticed it does not mean that nobody was to blame for it."""
+    deaf = [gap.span() for gap in gaps if gap.symbol is None]
+    found = np.zeros(len(absent), bool)
+    for start, end in deaf:
+        found |= (absent["event_us"] >= start) & (absent["event_us"] <= end)
+    holes = [gap for gap in gaps if gap.symbol is not None and _overlaps(gap.span(), deaf)]
+    for at in np.flatnonzero(~found) if holes else ():
+        symbol, number = symbol_of(absent["key"][at]), id_of(absent["key"][at])
+        found[at] = any(hole.symbol == symbol and hole.first_missing <= number <= hole.last_missing for hole in holes)
+    return found
+
+
+def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
+    return any(start <= span[1] and end >= span[0] for start, end in others)
+
+
+@dataclass(frozen=True, slots=True)
+class Extras:
+    """`moved`: pairs (absent row's place, table row) with another event time; the other two are table rows."""
+
+    moved: list[tuple[int, Rows]]
+    duplicate: Rows
+    surplus: Rows
+
+
+def explain_unmatched(unmatched: Rows, absent: Rows, emitted: Rows) -> Extras:
+    """`emitted`: all ledger rows, delivered or not, whose key is among the unmatched ones."""
+    places = {int(key): at for at, key in enumerate(absent["key"])}
+    times = {int(row["key"]): int(row["event_us"]) for row in emitted}
+    undelivered = set(times) - set(places)
+    moved: list[tuple[int, Rows]] = []
+    duplicate, surplus = np.zeros(len(unmatched), bool), np.zeros(len(unmatched), bool)
+    stored_alone: set[int] = set()
+    for at, row in enumerate(unmatched):
+        key = int(row["key"])
+        if key not in times:
+            surplus[at] = True
+        elif key in places:
+            moved.append((places.pop(key), row))
+        elif key in undelivered and key not in stored_alone and times[key] == int(row["event_us"]):
+            stored_alone.add(key)
+        else:
+            duplicate[at] = True
+    return Extras(moved, unmatched[duplicate], unmatched[surplus])

@@ -1,0 +1,79 @@
+"""Two streams of rows, the ledger's and the table's, joined as they come. Pure.
+
+Both are in nearly the same order, so little waits for its counterpart at any time and memory stays bounded by the disorder.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ops.verify.compared import Comparison, Rows
+
+EXAMPLES = 20
+
+
+@dataclass(slots=True)
+class Outcome:
+    """`absent`: ledger rows without a counterpart; `unmatched`: table rows without one; `different`: (ledger, table) rows."""
+
+    emitted: int = 0
+    stored: int = 0
+    different: int = 0
+    examples: list[tuple[Any, Any]] = field(default_factory=list)
+
+    def add_different(self, ledger: Sequence[Any] | Rows, table: Sequence[Any] | Rows) -> None:
+        self.different += len(ledger)
+        self.examples += list(zip(ledger, table, strict=True))[: EXAMPLES - len(self.examples)]
+
+
+class Join:
+    """Rows belong together when instrument, id and event time are equal."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self.outcome = Outcome()
+        self._ledger = _Waiting(comparison)
+        self._table = _Waiting(comparison)
+
+    def add_ledger(self, rows: Rows) -> None:
+        self.outcome.emitted += len(rows)
+        self._ledger.add(rows)
+
+    def add_table(self, rows: Rows) -> None:
+        self._table.add(rows)
+
+    def match(self) -> None:
+        """Take out what belongs together; the rest goes on waiting."""
+        ledger, table = self._ledger.take(), self._table.take()
+        ledger = ledger[np.argsort(ledger["key"], kind="stable")]
+        place = np.searchsorted(ledger["key"], table["key"])
+        place[place == len(ledger)] = 0
+        hit = np.zeros(len(table), bool)
+        if len(ledger):
+            hit = (ledger["key"][place] == table["key"]) & (ledger["event_us"][place] == table["event_us"])
+        left, right = ledger[place[hit]], table[hit]
+        equal = (left["values"] == right["values"]).all(axis=1)
+        self.outcome.stored += int(equal.sum())
+        self.outcome.add_different(left[~equal], right[~equal])
+        unmet = np.ones(len(ledger), bool)
+        unmet[place[hit]] = False
+        self._ledger.add(ledger[unmet])
+        self._table.add(table[~hit])
+
+    def rest(self) -> tuple[Rows, Rows]:
+        """(ledger rows, table rows) that met nobody."""
+        return self._ledger.take(), self._table.take()
+
+
+class _Waiting:
+    def __init__(self, comparison: Comparison) -> None:
+        self._empty = comparison.empty()
+        self._parts: list[Rows] = []
+
+    def add(self, rows: Rows) -> None:
+        self._parts.append(rows)
+
+    def take(self) -> Rows:
+        parts, self._parts = self._parts, []
+        return np.concatenate(parts) if parts else self._empty

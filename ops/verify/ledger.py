@@ -1,0 +1,80 @@
+"""Reads the sandbox's ledger of one venue while it is being written. Its format is in sandbox/ledger.py."""
+
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ops.verify.compared import Comparison, Rows, rows_of_ledger
+
+BLOCK = 262_144
+_FOREVER = np.iinfo(np.int64).max
+
+
+class LedgerUnreadable(Exception):
+    """The sandbox's ledger is not there or not whole."""
+
+
+def venues(root: Path) -> list[str]:
+    """Venues that have a ledger below the sandbox's folder."""
+    return sorted(path.parent.name for path in (root / "ledger").glob("*/symbols.json"))
+
+
+class Ledger:
+    def __init__(self, root: Path, venue: str) -> None:
+        self.venue = venue
+        self.folder = root / "ledger" / venue
+
+    @cached_property
+    def symbols(self) -> list[str]:
+        return list(self._json("symbols.json"))
+
+    def holds(self, comparison: Comparison) -> bool:
+        return (self.folder / f"{comparison.kind}.dtype.json").exists()
+
+    def records(self, comparison: Comparison, until_us: int) -> Iterator[Rows]:
+        """Blocks of raw records up to the event time, in the order of emission."""
+        dtype = np.dtype([tuple(field) for field in self._json(f"{comparison.kind}.dtype.json")])
+        for path in sorted(self.folder.glob(f"{comparison.kind}-*.bin")):
+            for block in _blocks(path, dtype):
+                kept = block[block["event_us"] <= until_us]
+                if len(kept):
+                    yield kept
+
+    def delivered(self, comparison: Comparison, until_us: int) -> Iterator[Rows]:
+        """Blocks of rows that an open socket was given."""
+        for records in self.records(comparison, until_us):
+            yield rows_of_ledger(comparison, records[records["delivered"] > 0])
+
+    def with_keys(self, comparison: Comparison, wanted: Any) -> Rows:
+        """Rows of all records, delivered or not, that have one of these keys."""
+        if not len(wanted):
+            return comparison.empty()
+        rows = (rows_of_ledger(comparison, records) for records in self.records(comparison, _FOREVER))
+        return np.concatenate([comparison.empty(), *(block[np.isin(block["key"], wanted)] for block in rows)])
+
+    def first_event_us(self, comparison: Comparison) -> int | None:
+        first = next(self.records(comparison, _FOREVER), None)
+        return None if first is None else int(first["event_us"].min())
+
+    def _json(self, name: str) -> Any:
+        try:
+            return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as exc:
+            raise LedgerUnreadable(f"{self.folder / name} cannot be read ({exc}): is the sandbox running? `./farm status` says.") from exc
+
+
+def _blocks(path: Path, dtype: np.dtype[Any]) -> Iterator[Rows]:
+    at = 0
+    while True:
+        try:
+            block = np.fromfile(path, dtype, BLOCK, offset=at * dtype.itemsize)
+        except FileNotFoundError:  # the oldest segment is deleted when there are too many
+            return
+        if not len(block):
+            return
+        yield block
+        at += len(block)
