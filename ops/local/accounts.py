@@ -62,17 +62,13 @@ def unprivileged() -> Account:
             continue
         if entry.pw_uid:
             return Account(name, entry.pw_uid, entry.pw_gid, switch=True)
-    raise ServerRefused(
-        "PostgreSQL does not run as root and there is no account `postgres` or `nobody`: create one of them."
-    )
+    raise ServerRefused("PostgreSQL does not run as root and there is no account `postgres` or `nobody`: create one of them.")
 
 
 def _require_own(data: Path, own: int) -> None:
     if data.exists() and data.stat().st_uid != own:
         owner = _name(data.stat().st_uid)
-        raise DataRefused(
-            f"{data} belongs to {owner}: run ./farm as root, or `sudo chown -R {_name(own)} {data}` first."
-        )
+        raise DataRefused(f"{data} belongs to {owner}: run ./farm as root, or `sudo chown -R {_name(own)} {data}` first.")
 
 
 def _name(uid: int) -> str:

@@ -55,9 +55,7 @@ def is_wanted(package: str) -> bool:
 class PackageCache:
     """The package files of one suite and architecture under the cache folder."""
 
-    def __init__(
-        self, folder: Path, platform: Platform, *, apt_folder: Path = APT_FOLDER, keyrings: Path = KEYRINGS
-    ) -> None:
+    def __init__(self, folder: Path, platform: Platform, *, apt_folder: Path = APT_FOLDER, keyrings: Path = KEYRINGS) -> None:
         self._folder = folder / f"{SUITE}-{platform.architecture}"
         self._platform = platform
         self._apt_folder = apt_folder
@@ -71,9 +69,7 @@ class PackageCache:
             with exclusive(self._folder / "lock", lambda: say("waiting for another download of the same packages")):
                 return self._verified() or self._fetched(say)
         except PermissionError as exc:
-            raise RuntimeBuildFailed(
-                f"{self._folder} cannot be written: set TAPEFARM_CACHE to a folder of your own."
-            ) from exc
+            raise RuntimeBuildFailed(f"{self._folder} cannot be written: set TAPEFARM_CACHE to a folder of your own.") from exc
 
     def _verified(self) -> list[Package]:
         """All files of the manifest, or none when one is missing or differs."""

@@ -3,11 +3,13 @@
 import hashlib
 import os
 import socket
+import stat
 import tempfile
 from pathlib import Path
 
 import psutil
 
+from ops.local.accounts import Account
 from ops.local.errors import PortInUse, ServerRefused
 
 # sun_path holds 108 bytes with the closing zero.
@@ -38,16 +40,14 @@ def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                return (
-                    f" by {psutil.Process(connection.pid).name()} (process {connection.pid})" if connection.pid else ""
-                )
+                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})" if connection.pid else ""
     except psutil.Error:
         pass
     return ""
 
 
-def socket_folder(preferred: Path, file_name: str) -> Path:
-    """`preferred`, or a short private folder where the socket's path would be too long for the kernel."""
+def socket_folder(preferred: Path, file_name: str, *, account: Account | None = None) -> Path:
+    """`preferred`, or a short folder of the account's own where the socket's path would be too long for the kernel."""
     if len(os.fsencode(preferred / file_name)) <= _SOCKET_PATH_BYTES:
         return preferred
     base = os.environ.get("XDG_RUNTIME_DIR") if os.geteuid() else None
@@ -55,6 +55,9 @@ def socket_folder(preferred: Path, file_name: str) -> Path:
     short = Path(base or tempfile.gettempdir()) / f"tapefarm-{os.geteuid()}-{key}"
     short.mkdir(mode=0o700, exist_ok=True)
     # Others can write to /tmp too: a folder of theirs under our name must not hold our socket.
-    if short.is_symlink() or short.stat().st_mode & 0o022:
+    found, ours = short.lstat(), {os.geteuid(), account.uid if account else os.geteuid()}
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o077:
         raise ServerRefused(f"{short} is not ours alone: remove it and try again.")
+    if account:
+        account.owns(short)
     return short

@@ -24,10 +24,9 @@ MAJOR = "17"
 DATABASE = "tapefarm"
 USER = "tapefarm"
 _PASSWORD_FILE = "tapefarm.password"
+_SOCKET_NAME = ".s.PGSQL.{port}"
 # A job that only the community edition can run; here it would log an error at every start.
-_MUTE = (
-    "UPDATE _timescaledb_config.bgw_job SET scheduled = false WHERE proc_name = 'policy_job_stat_history_retention';"
-)
+_MUTE = "UPDATE _timescaledb_config.bgw_job SET scheduled = false WHERE proc_name = 'policy_job_stat_history_retention';"
 
 
 class Postgres(Server):
@@ -60,20 +59,18 @@ def prepare_postgres(
         _create(runtime, server.data, server.account, durable=durable)
     if not (server.data / "custom.conf").exists():
         write_private(server.data / "custom.conf", "# Your own PostgreSQL settings; read last.\n", server.account)
-    sockets = _socket_folder(server.data, port, server.account)
+    sockets = socket_folder(server.data, _SOCKET_NAME.format(port=port), account=server.account)
     disk = shutil.disk_usage(server.data).total
     text = configuration(port, sockets, memory or memory_bytes(), disk, durable=durable)
     write_private(server.data / "postgresql.conf", text, server.account)
     return server
 
 
-def describe_postgres(
-    runtime: Runtime, data: Path, port: int, *, say: Callable[[str], None] = lambda _: None
-) -> Postgres:
+def describe_postgres(runtime: Runtime, data: Path, port: int, *, say: Callable[[str], None] = lambda _: None) -> Postgres:
     """The server of a data folder, prepared or not."""
     data = place(data.absolute(), say)
     account = account_for(data)
-    sockets = _socket_folder(data, port, account)
+    sockets = socket_folder(data, _SOCKET_NAME.format(port=port), account=account)
     return Postgres(
         name="postgres",
         argv=(str(runtime.pg_bin / "postgres"), "-D", str(data)),
@@ -104,26 +101,15 @@ def _answers(runtime: Runtime, sockets: Path, port: int) -> bool:
     return subprocess.run(argv, check=False).returncode == 0
 
 
-def _socket_folder(data: Path, port: int, account: Account) -> Path:
-    folder = socket_folder(data, f".s.PGSQL.{port}")
-    if folder != data:
-        account.owns(folder)
-    return folder
-
-
 def _refuse_unusable(data: Path) -> None:
     if not Path("/usr/share/zoneinfo").is_dir():
-        raise ServerRefused(
-            "PostgreSQL needs the time zone data of this system: `apt-get install tzdata`, then try again."
-        )
+        raise ServerRefused("PostgreSQL needs the time zone data of this system: `apt-get install tzdata`, then try again.")
     if not data.exists() or not any(data.iterdir()):
         return
     try:
         version = (data / "PG_VERSION").read_text().strip()
     except FileNotFoundError:
-        raise DataRefused(
-            f"{data} is not empty and not a PostgreSQL data folder: move it away or choose another."
-        ) from None
+        raise DataRefused(f"{data} is not empty and not a PostgreSQL data folder: move it away or choose another.") from None
     if version != MAJOR:
         advice = "dump it with the old version, move it away and restore the dump"
         raise DataRefused(f"{data} was made by PostgreSQL {version} and this is {MAJOR}: {advice}.")

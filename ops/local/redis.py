@@ -27,6 +27,8 @@ dir "{folder}"
 daemonize no
 logfile ""
 databases 16
+# The title would overwrite the environment, by which a lost server is recognised as ours.
+set-proc-title no
 maxclients 2000
 tcp-keepalive 60
 

@@ -51,9 +51,7 @@ def ensure_runtime(folder: Path, say: Callable[[str], None], *, cache: PackageCa
             return _stamped(folder) or _repatched(folder, platform, say) or _built(folder, platform, say, cache)
     except OSError as exc:
         if exc.errno == errno.ENOSPC:
-            raise DiskFull(
-                f"The disk is full; free {_ROOM_NEEDED // 1_000_000} MB below {folder.parent} and try again."
-            ) from exc
+            raise DiskFull(f"The disk is full; free {_ROOM_NEEDED // 1_000_000} MB below {folder.parent} and try again.") from exc
         raise
 
 

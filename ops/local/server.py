@@ -41,8 +41,7 @@ class Server:
         while not self.answers():
             if time.monotonic() > deadline:
                 raise NotReady(
-                    f"{self.name} does not answer on port {self.port} after {timeout_seconds:.0f} s: "
-                    f"`./farm logs {self.name}` shows why."
+                    f"{self.name} does not answer on port {self.port} after {timeout_seconds:.0f} s: `./farm logs {self.name}` shows why."
                 )
             time.sleep(0.02)
 
@@ -74,9 +73,7 @@ def require_room(folder: Path) -> None:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if free < _LEAST_FREE_BYTES:
-        raise DiskFull(
-            f"Only {free // 1_000_000} MB are left for {folder}: a farm needs at least 1 GB; free some room first."
-        )
+        raise DiskFull(f"Only {free // 1_000_000} MB are left for {folder}: a farm needs at least 1 GB; free some room first.")
 
 
 def mebibytes(size: float) -> int:

@@ -8,9 +8,7 @@ from pathlib import Path
 APT_FOLDER = Path("/etc/apt")
 KEYRINGS = Path("/usr/share/keyrings")
 # Only Debian's own suites: other vendors' repositories name theirs after the same releases, but rank behind.
-_DEBIAN_SUITE = re.compile(
-    r"^(bullseye|bookworm|trixie|forky|duke|sid|unstable|testing|stable|oldstable)(-updates|-backports)?/?$"
-)
+_DEBIAN_SUITE = re.compile(r"^(bullseye|bookworm|trixie|forky|duke|sid|unstable|testing|stable|oldstable)(-updates|-backports)?/?$")
 _ONE_LINE = re.compile(r"^deb\s+(?:\[[^\]]*\]\s*)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)$")
 _USABLE_SCHEMES = ("http:", "https:", "mirror", "file:", "tor+http")
 

@@ -1,6 +1,7 @@
 """The embedded runtime of this checkout; where it cannot be had, a laptop skips and CI fails."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,14 @@ def runtime() -> Runtime:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(exc))
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every account may enter, which pytest's own are not: root's servers are kept elsewhere then."""
+    with tempfile.TemporaryDirectory(prefix="tapefarm-open-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="module")

@@ -35,9 +35,7 @@ def test_left_out(package: str) -> None:
     assert not is_wanted(package)
 
 
-@pytest.mark.parametrize(
-    "package", ["postgresql-17", "postgresql-client-17", "libc6", "libpq5", "libsystemd0", "libpam0g"]
-)
+@pytest.mark.parametrize("package", ["postgresql-17", "postgresql-client-17", "libc6", "libpq5", "libsystemd0", "libpam0g"])
 def test_wanted(package: str) -> None:
     assert is_wanted(package)
 

@@ -7,17 +7,13 @@ import pytest
 from ops.local.sources import Source, archive_keyrings, debian_mirrors, host_sources, parse_deb822, parse_one_line
 
 ONE_LINE = [
-    pytest.param(
-        "deb http://a.test/debian bookworm main", [Source("http://a.test/debian", "bookworm", ("main",))], id="plain"
-    ),
+    pytest.param("deb http://a.test/debian bookworm main", [Source("http://a.test/debian", "bookworm", ("main",))], id="plain"),
     pytest.param(
         "deb [arch=amd64 signed-by=/k.gpg] https://a.test/debian/ trixie main contrib # note",
         [Source("https://a.test/debian/", "trixie", ("main", "contrib"))],
         id="options and comment",
     ),
-    pytest.param(
-        "deb [ trusted=yes ] file:/srv/debian sid main", [Source("file:/srv/debian", "sid", ("main",))], id="spaced"
-    ),
+    pytest.param("deb [ trusted=yes ] file:/srv/debian sid main", [Source("file:/srv/debian", "sid", ("main",))], id="spaced"),
     pytest.param("# deb http://a.test/debian bookworm main", [], id="commented out"),
     pytest.param("deb-src http://a.test/debian bookworm main", [], id="sources only"),
     pytest.param("deb http://a.test/flat ./", [], id="flat repository"),
@@ -34,20 +30,14 @@ DEB822 = [
         id="two suites",
     ),
     pytest.param(
-        "Types: deb deb-src\n# a comment\nURIs: http://a.test/debian\n http://b.test/debian\n"
-        "Suites: trixie\nComponents: main\n",
+        "Types: deb deb-src\n# a comment\nURIs: http://a.test/debian\n http://b.test/debian\nSuites: trixie\nComponents: main\n",
         [Source("http://a.test/debian", "trixie", ("main",)), Source("http://b.test/debian", "trixie", ("main",))],
         id="continuation line and comment",
     ),
+    pytest.param("Enabled: no\nTypes: deb\nURIs: http://a.test/debian\nSuites: trixie\nComponents: main\n", [], id="off"),
+    pytest.param("Types: deb-src\nURIs: http://a.test/debian\nSuites: trixie\nComponents: main\n", [], id="sources only"),
     pytest.param(
-        "Enabled: no\nTypes: deb\nURIs: http://a.test/debian\nSuites: trixie\nComponents: main\n", [], id="off"
-    ),
-    pytest.param(
-        "Types: deb-src\nURIs: http://a.test/debian\nSuites: trixie\nComponents: main\n", [], id="sources only"
-    ),
-    pytest.param(
-        "Types: deb\nURIs: http://a.test/x\nSuites: trixie\nComponents: main\n"
-        "Signed-By:\n -----BEGIN\n .\n mQENBF\n -----END\n",
+        "Types: deb\nURIs: http://a.test/x\nSuites: trixie\nComponents: main\nSigned-By:\n -----BEGIN\n .\n mQENBF\n -----END\n",
         [Source("http://a.test/x", "trixie", ("main",))],
         id="key in the file",
     ),
