@@ -3,7 +3,7 @@
 Used by `celery -A tasks worker|beat|flower`. What to collect is in farm.toml, where things are in the environment (.env.example).
 """
 
-from kombu import Exchange, Queue
+from kombu.entity import Exchange, Queue
 
 from core import settings as _settings
 from venues import VENUES
@@ -36,7 +36,7 @@ task_soft_time_limit = 540
 task_default_queue = task_default_exchange = task_default_routing_key = "maintenance"
 task_create_missing_queues = False  # a misspelt queue is an error, not a queue nobody reads
 QUEUES = ("metadata", "snapshots", "writers", "backfill", "maintenance")  # named by what their tasks contend for
-task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]
+task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]  # type: ignore[no-untyped-call]  # kombu has no types
 task_routes = {
     "tasks.writers.*": {"queue": "writers"},  # contends for the database's write path
     "tasks.snapshots.*": {"queue": "snapshots"},  # contends for the venues' REST budgets

@@ -7,15 +7,16 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-import redis
+from core.redisdb import Client
 
 #: A process that has not said anything for so long is taken for dead by whoever reads the board.
 VITAL_SECONDS = 30
 
 
 class Board:
-    def __init__(self, client: "redis.Redis[bytes]", prefix: str) -> None:
-        self._redis = client
+    def __init__(self, client: Client, prefix: str) -> None:
+        # Any: redis-py types every answer as what it would be with and without decoding.
+        self._redis: Any = client
         self._prefix = prefix
 
     def publish_universe(self, venue: str, symbols: Sequence[str]) -> None:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
-import redis
 import zstandard
 
+from core.redisdb import Client
 from core.venue import Frames
 
 FORMAT_VERSION = 1
@@ -74,7 +74,6 @@ _encode_header = msgspec.msgpack.Encoder().encode
 _decode_header = msgspec.msgpack.Decoder(Header).decode
 
 
-
 def pack(frames: Sequence[bytes], received_us: Times) -> tuple[bytes, bool]:
     """(body, lines): compressed receive times (8 bytes each) and frames; newline-joined unless a frame holds a newline itself."""
     times = np.asarray(received_us, dtype="<i8").tobytes()
@@ -104,7 +103,10 @@ def data_fields(connection_id: str, batch_no: int, frames: Sequence[bytes], rece
 
 def reply_fields(connection_id: str, batch_no: int, body: bytes, received_us: int, context: dict[str, Any]) -> dict[bytes, bytes]:
     packed, lines = pack([body], [received_us])
-    return {b"h": _encode_header(Header(FORMAT_VERSION, REPLY, connection_id, batch_no, 1, received_us, received_us, lines, context)), b"b": packed}
+    return {
+        b"h": _encode_header(Header(FORMAT_VERSION, REPLY, connection_id, batch_no, 1, received_us, received_us, lines, context)),
+        b"b": packed,
+    }
 
 
 def event_fields(type: str, connection_id: str, batch_no: int, at_us: int, context: dict[str, Any] | None = None) -> dict[bytes, bytes]:
@@ -122,8 +124,9 @@ def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
 
 
 class Journal:
-    def __init__(self, client: "redis.Redis[bytes]", prefix: str) -> None:
-        self._redis = client
+    def __init__(self, client: Client, prefix: str) -> None:
+        # Any: redis-py types every answer as what it would be with and without decoding.
+        self._redis: Any = client
         self._head = f"{prefix}:journal:"
         self._registry = f"{prefix}:journals"
         self._registered: set[StreamName] = set()
@@ -138,7 +141,7 @@ class Journal:
         # Atomic, because Redis may refuse one write (memory) and take the next: a batch behind a younger one would pass for a repeat.
         pipe = self._redis.pipeline(transaction=len(entries) > 1 or bool(new))
         for stream, fields in entries:
-            pipe.xadd(self._key(stream), dict(fields))  # type: ignore[arg-type]
+            pipe.xadd(self._key(stream), dict(fields))
         if new:
             pipe.sadd(self._registry, *map(str, new))
         pipe.execute()
@@ -151,7 +154,9 @@ class Journal:
     def streams(self) -> list[StreamName]:
         return sorted(StreamName.parse(member.decode()) for member in self._redis.smembers(self._registry))
 
-    def read(self, offsets: Mapping[StreamName, str], *, block_ms: int, max_entries: int) -> list[tuple[StreamName, list[tuple[bytes, dict[bytes, bytes]]]]]:
+    def read(
+        self, offsets: Mapping[StreamName, str], *, block_ms: int, max_entries: int
+    ) -> list[tuple[StreamName, list[tuple[bytes, dict[bytes, bytes]]]]]:
         """Raw entries behind each stream's offset, at most max_entries a stream; waits up to block_ms for the first."""
         keys = {self._key(stream): stream for stream in offsets}
         reply = self._redis.xread({key: offsets[stream] for key, stream in keys.items()}, count=max_entries, block=block_ms)

@@ -3,7 +3,6 @@
 import logging
 import sys
 
-
 #: They tell every message and every tick of the schedule at INFO; what a task came to is told once, by celery.app.trace.
 CHATTY = ("celery.worker.strategy", "celery.beat", "celery.worker.job", "picows", "kombu.transport.redis")
 

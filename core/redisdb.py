@@ -4,7 +4,7 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 
 | key | type | writer | reader | bound |
 | --- | --- | --- | --- | --- |
-| P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind committed offsets; Redis' maxmemory, beyond which producers spool |
+| P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind commits; then Redis' maxmemory |
 | P:journals | set | streamers, tasks.snapshots | tasks.writers, status | one member a stream |
 | P:universe:<venue> | string (JSON) | tasks.metadata | streamers | one a venue |
 | P:vital:<who> | string (JSON) | every process that reports | status, health | expires by itself |
@@ -20,7 +20,7 @@ Client = redis.Redis
 RedisError = redis.exceptions.RedisError
 
 
-def connect(url: str, *, timeout_seconds: float) -> "redis.Redis[bytes]":
+def connect(url: str, *, timeout_seconds: float) -> Client:
     """A client that answers or fails within the timeout: waiting and repeating is the caller's business."""
     return redis.Redis.from_url(
         url,

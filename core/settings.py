@@ -64,7 +64,15 @@ class Settings:
 
     def __post_init__(self) -> None:
         _check(self.streamer_client in ("picows", "websockets"), "STREAMER_CLIENT", self.streamer_client, "picows or websockets")
-        for name in ("linger_ms", "batch_max_bytes", "queue_max_bytes", "spool_max_bytes", "writer_groups", "writer_turn_seconds", "writer_max_rows"):
+        for name in (
+            "linger_ms",
+            "batch_max_bytes",
+            "queue_max_bytes",
+            "spool_max_bytes",
+            "writer_groups",
+            "writer_turn_seconds",
+            "writer_max_rows",
+        ):
             _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
 
     @property
@@ -103,7 +111,9 @@ def read_farm_toml(path: Path) -> dict[str, Collect]:
     except tomllib.TOMLDecodeError as exc:
         raise SettingsError(f"{path} cannot be read: {exc}") from exc
     _check(set(document) <= {"venues"}, str(path), sorted(document), "only [venues.NAME] tables")
-    return {name: _collect(f"{path}: venues.{name}", table) for name, table in document.get("venues", {}).items() if table.get("enabled", True)}
+    return {
+        name: _collect(f"{path}: venues.{name}", table) for name, table in document.get("venues", {}).items() if table.get("enabled", True)
+    }
 
 
 def _collect(where: str, table: Mapping[str, Any]) -> Collect:
@@ -111,7 +121,9 @@ def _collect(where: str, table: Mapping[str, Any]) -> Collect:
     _check(not unknown, where, sorted(unknown), "only enabled, channels, symbols and top")
     for key in ("channels", "symbols"):
         value = table.get(key, [])
-        _check(isinstance(value, list) and all(isinstance(item, str) and item for item in value), f"{where}.{key}", value, "a list of names")
+        _check(
+            isinstance(value, list) and all(isinstance(item, str) and item for item in value), f"{where}.{key}", value, "a list of names"
+        )
     top = table.get("top", Collect.__dataclass_fields__["top"].default)
     _check(isinstance(top, int) and not isinstance(top, bool) and 1 <= top <= 2000, f"{where}.top", top, "a whole number from 1 to 2000")
     channels = tuple(table["channels"]) if "channels" in table else None

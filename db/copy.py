@@ -35,7 +35,7 @@ def _blocks(kind: Kind, columns: Columns) -> Iterator[bytes]:
         return
     pattern = np.zeros(count, np.int64)
     for bit, i in enumerate(partly):
-        pattern |= np.ma.getmaskarray(values[i]).astype(np.int64) << bit
+        pattern |= np.ma.getmaskarray(np.ma.asarray(values[i])).astype(np.int64) << bit
     for code in np.unique(pattern):
         rows = np.flatnonzero(pattern == code)
         absent = {i for bit, i in enumerate(partly) if code >> bit & 1}

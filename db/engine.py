@@ -36,7 +36,7 @@ def engine(url: str) -> Engine:
 def connect(url: str, *, name: str) -> RawConnection:
     """A connection of one's own, as the drains use it; `name` is seen in pg_stat_activity."""
     arguments, keywords = engine(url).dialect.create_connect_args(make_url(url))
-    return psycopg2.connect(
+    opened: RawConnection = psycopg2.connect(
         *arguments,
         **keywords,
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
@@ -46,3 +46,4 @@ def connect(url: str, *, name: str) -> RawConnection:
         keepalives_interval=5,
         keepalives_count=3,
     )
+    return opened

@@ -108,7 +108,9 @@ def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded |
                 (connection_id, place.venue, place.channel, place.shard, moment(at_us)),
             )
         case SocketProven(connection_id, at_us):
-            cursor.execute("UPDATE sessions SET proven_at = coalesce(proven_at, %s) WHERE connection_id = %s", (moment(at_us), connection_id))
+            cursor.execute(
+                "UPDATE sessions SET proven_at = coalesce(proven_at, %s) WHERE connection_id = %s", (moment(at_us), connection_id)
+            )
         case SocketEnded(connection_id, at_us, cause):
             cursor.execute(
                 "UPDATE sessions SET ended_at = coalesce(ended_at, %s), cause = coalesce(cause, %s) WHERE connection_id = %s",
@@ -129,7 +131,18 @@ def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded |
 
 def _write_sequence_gaps(cursor: Cursor, gaps: Sequence[SequenceGap]) -> None:
     rows = [
-        (g.place.venue, g.place.channel, g.place.shard, g.instrument_id, "sequence", g.first_missing, g.last_missing, moment(g.event_from_us), moment(g.event_to_us), "missing")
+        (
+            g.place.venue,
+            g.place.channel,
+            g.place.shard,
+            g.instrument_id,
+            "sequence",
+            g.first_missing,
+            g.last_missing,
+            moment(g.event_from_us),
+            moment(g.event_to_us),
+            "missing",
+        )
         for g in gaps
     ]
     execute_values(
@@ -141,7 +154,17 @@ def _write_sequence_gaps(cursor: Cursor, gaps: Sequence[SequenceGap]) -> None:
 
 def _write_unread(cursor: Cursor, unread: Sequence[Unread]) -> None:
     rows = [
-        (u.place.venue, u.place.channel, u.place.shard, u.connection_id, u.batch_no, u.frame_no, moment(u.received_us), _plain(u.reason), u.raw[:MAX_RAW_BYTES])
+        (
+            u.place.venue,
+            u.place.channel,
+            u.place.shard,
+            u.connection_id,
+            u.batch_no,
+            u.frame_no,
+            moment(u.received_us),
+            _plain(u.reason),
+            u.raw[:MAX_RAW_BYTES],
+        )
         for u in unread
     ]
     execute_values(

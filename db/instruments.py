@@ -70,7 +70,12 @@ def describe(cursor: Cursor, venue: str, listed: Sequence[Instrument], *, comple
         "tick_size text, lot_size text, listed_at timestamptz, expires_at timestamptz, attributes jsonb) ON COMMIT DELETE ROWS"
     )
     cursor.execute("TRUNCATE described")
-    execute_values(cursor, "INSERT INTO described VALUES %s", [_row(instrument) for instrument in {i.symbol: i for i in listed}.values()], page_size=500)
+    execute_values(
+        cursor,
+        "INSERT INTO described VALUES %s",
+        [_row(instrument) for instrument in {i.symbol: i for i in listed}.values()],
+        page_size=500,
+    )
     if complete:
         names = ", ".join(_DESCRIBED[1:])
         cursor.execute(
@@ -94,7 +99,10 @@ def describe(cursor: Cursor, venue: str, listed: Sequence[Instrument], *, comple
 
 def _write_history(cursor: Cursor, changed: Sequence[int], at: Any) -> None:
     names = ", ".join(_DESCRIBED)
-    cursor.execute("UPDATE instrument_history SET valid_to = %s WHERE instrument_id = ANY(%s) AND valid_to IS NULL AND valid_from < %s", (at, changed, at))
+    cursor.execute(
+        "UPDATE instrument_history SET valid_to = %s WHERE instrument_id = ANY(%s) AND valid_to IS NULL AND valid_from < %s",
+        (at, changed, at),
+    )
     cursor.execute(
         f"INSERT INTO instrument_history (instrument_id, valid_from, {names}) SELECT instrument_id, %s, {names} FROM instruments "
         f"WHERE instrument_id = ANY(%s) ON CONFLICT (instrument_id, valid_from) DO NOTHING",
@@ -104,7 +112,18 @@ def _write_history(cursor: Cursor, changed: Sequence[int], at: Any) -> None:
 
 def _row(i: Instrument) -> tuple[Any, ...]:
     attributes = json.dumps(i.attributes, ensure_ascii=False, sort_keys=True) if i.attributes is not None else None
-    return (i.symbol, i.status, i.base_asset, i.quote_asset, i.contract_type, i.tick_size, i.lot_size, moment(i.listed_at_us), moment(i.expires_at_us), attributes)
+    return (
+        i.symbol,
+        i.status,
+        i.base_asset,
+        i.quote_asset,
+        i.contract_type,
+        i.tick_size,
+        i.lot_size,
+        moment(i.listed_at_us),
+        moment(i.expires_at_us),
+        attributes,
+    )
 
 
 def last_of_sequence(cursor: Cursor, table: str, column: str, venue: str, lookback_hours: float) -> list[tuple[int, int, int]]:

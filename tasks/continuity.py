@@ -42,7 +42,8 @@ class Sequence:
         newer = last & (number > self._last[instrument])
         self._last[instrument[newer]], self._event[instrument[newer]] = number[newer], event[newer]
         return [
-            SequenceGap(place, int(instrument[i]), int(before[i]) + 1, int(number[i]) - 1, int(before_event[i]) or None, int(event[i])) for i in holes
+            SequenceGap(place, int(instrument[i]), int(before[i]) + 1, int(number[i]) - 1, int(before_event[i]) or None, int(event[i]))
+            for i in holes
         ]
 
     def _grow(self, size: int) -> None:
@@ -102,7 +103,9 @@ class Sockets:
         if header.type == journal.LOST and int(context.get("first_batch", expected)) <= expected:
             known.batch_no = max(header.batch_no, int(context.get("last_batch", header.batch_no)))
             return []
-        return self._deafen("journal", None, f"batches {expected} to {header.batch_no - 1} of {header.connection_id} are not in the journal")
+        return self._deafen(
+            "journal", None, f"batches {expected} to {header.batch_no - 1} of {header.connection_id} are not in the journal"
+        )
 
     def hear(self, header: journal.Header, first_event_us: int | None) -> list[Note]:
         """A data entry of a connection, whose first row has this event time: what was deaf hears again."""

@@ -20,6 +20,9 @@ from venues.errors import Unreadable
 
 log = logging.getLogger(__name__)
 
+#: Frames decoded by one call. The decoder holds the interpreter while it works, and the commit thread waits for it at every step.
+RUN_FRAMES = 2_000
+
 RawEntry = tuple[bytes, dict[bytes, bytes]]
 
 
@@ -69,6 +72,9 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
         page.notes += reader.sockets.take_number(entry.header)
         if is_data:
             run.append(entry)
+            if sum(waiting.header.frames for waiting in run) >= RUN_FRAMES:
+                _read_run(reader, page, run, condemned)
+                run = []
         elif entry.header.type == journal.REPLY:
             _read_reply(reader, page, entry, condemned)
         else:
@@ -186,7 +192,9 @@ def _joined(parts: Sequence[Frames]) -> Frames:
     return Frames(body, len(frames), received, lines=False)
 
 
-def _quarantine(reader: Reader, page: _Page, readable: Sequence[tuple[Header, Frames]], frames: Frames, rejected: Sequence[Rejected]) -> None:
+def _quarantine(
+    reader: Reader, page: _Page, readable: Sequence[tuple[Header, Frames]], frames: Frames, rejected: Sequence[Rejected]
+) -> None:
     """Put rejected frames aside whole, each under the batch it came in."""
     starts = np.cumsum([0, *(part.count for _, part in readable)])
     raw = frames.split()

@@ -121,7 +121,9 @@ class Drain:
             return []
         share = self._settings.writer_max_rows / len(self._readers) / self._frames_per_entry if self._frames_per_entry else FIRST_ENTRIES
         entries = int(min(max(share, 1), MAX_ENTRIES))
-        return self._journal.read({stream: reader.last_id for stream, reader in self._readers.items()}, block_ms=BLOCK_MS, max_entries=entries)
+        return self._journal.read(
+            {stream: reader.last_id for stream, reader in self._readers.items()}, block_ms=BLOCK_MS, max_entries=entries
+        )
 
     def _work(self, reads: Sequence[tuple[StreamName, list[digest.RawEntry]]]) -> None:
         """Digest, while the commit thread writes what was digested before."""

@@ -30,6 +30,8 @@ def check() -> dict[str, Any]:
             rows_per_second=round(stream["rows_per_s"]),
             backlog_entries=stream["backlog_entries"],
         )
-    figures = {key: found[key] for key in ("gaps_open", "quarantined")} | {"backlog_entries": sum(s["backlog_entries"] for s in found["streams"])}
+    figures = {key: found[key] for key in ("gaps_open", "quarantined")} | {
+        "backlog_entries": sum(s["backlog_entries"] for s in found["streams"])
+    }
     queries.run(url, "record_health", healthy=int(not found["reasons"]), reasons=json.dumps(found["reasons"]), figures=json.dumps(figures))
     return {"healthy": not found["reasons"], "reasons": found["reasons"]}

@@ -35,4 +35,8 @@ class Lag:
         lags = np.concatenate([batch[2] for batch in recent]) / 1000
         span = max(1.0, min(WINDOW_SECONDS, (now_us - recent[0][0]) / 1_000_000))
         p50, p99 = np.percentile(lags, [50, 99])
-        return {"rows_per_s": round(sum(batch[1] for batch in recent) / span, 1), "p50_ms": round(float(p50), 2), "p99_ms": round(float(p99), 2)}
+        return {
+            "rows_per_s": round(sum(batch[1] for batch in recent) / span, 1),
+            "p50_ms": round(float(p50), 2),
+            "p99_ms": round(float(p99), 2),
+        }

@@ -14,4 +14,4 @@ def announce_shutdown(**_: object) -> None:
 
 def ending() -> bool:
     """True when the worker shuts down, or its parent is gone and nobody would miss this child's results."""
-    return _flag[0] == 1 or os.getppid() == 1 and os.getpid() != _parent
+    return _flag[0] == 1 or (os.getppid() == 1 and os.getpid() != _parent)

@@ -19,5 +19,3 @@ def trim_journal() -> dict[str, Any]:
 def settle_gaps() -> dict[str, Any]:
     """Gaps in a sequence whose every id has arrived since (a second connection, a backfill) become `filled`."""
     return {"filled": queries.settle_sequence_gaps(resources.config().database_url)}
-
-

@@ -23,7 +23,9 @@ def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]
     subscribed = _subscriptions(board)
     names = sorted({str(stream) for stream in journal.streams()} | set(offsets) | set(subscribed))
     streams = [
-        _stream(StreamName.parse(name), journal, offsets.get(name), drains.get(f"drain:{name}", {}), subscribed.get(name)) for name in names if _recorded(name)
+        _stream(StreamName.parse(name), journal, offsets.get(name), drains.get(f"drain:{name}", {}), subscribed.get(name))
+        for name in names
+        if _recorded(name)
     ]
     gaps = queries.rows(settings.database_url, "open_gaps")[0]
     reasons = [reason for stream in streams for reason in stream.pop("reasons")] + _unfed(settings, streams) + _canaries(settings)
@@ -42,11 +44,18 @@ def _recorded(name: str) -> bool:
 
 
 def _subscriptions(board: Board) -> dict[str, dict[str, Any]]:
-    """stream name -> what its streamer says of it."""
-    return {stream["stream"]: stream for vital in board.vitals("streamer").values() for stream in vital.get("streams", [])}
+    """stream name -> what its streamer says of it. A streamer reports as streamer:<venue>:<part>:<replica>."""
+    found = {}
+    for who, vital in board.vitals("streamer").items():
+        _, venue, _, replica = who.split(":")
+        for stream in vital.get("streams", []):
+            found[str(StreamName(venue, stream["channel"], stream["shard"], replica))] = stream
+    return found
 
 
-def _stream(name: StreamName, journal: Journal, offset: dict[str, Any] | None, drain: dict[str, Any], socket: dict[str, Any] | None) -> dict[str, Any]:
+def _stream(
+    name: StreamName, journal: Journal, offset: dict[str, Any] | None, drain: dict[str, Any], socket: dict[str, Any] | None
+) -> dict[str, Any]:
     backlog = journal.backlog(name, offset["last_id"] if offset else "0-0")
     age = _data_age(offset, socket)
     idle = VENUES[name.venue].channel(name.channel).idle_seconds
@@ -75,9 +84,9 @@ def _stream(name: StreamName, journal: Journal, offset: dict[str, Any] | None, d
 def _data_age(offset: dict[str, Any] | None, socket: dict[str, Any] | None) -> float | None:
     """Seconds since the newest frame, as the socket or else the database knows it."""
     newest = (socket or {}).get("last_data_us")
-    if newest is None and offset and offset["last_received_at"]:
+    if not newest and offset and offset["last_received_at"]:
         newest = offset["last_received_at"].timestamp() * 1_000_000
-    return None if newest is None else max(0.0, time.time() - newest / 1_000_000)
+    return max(0.0, time.time() - newest / 1_000_000) if newest else None
 
 
 def _unfed(settings: Settings, streams: list[dict[str, Any]]) -> list[str]:
@@ -97,4 +106,7 @@ def _canaries(settings: Settings) -> list[str]:
     now = datetime.now(UTC)
     facts = queries.rows(settings.database_url, "facts", prefix="canary:")
     stale = [row for row in facts if (now - row["updated_at"]).total_seconds() > CANARY_SECONDS]
-    return [f"queue {row['key'].partition(':')[2]}: nobody has consumed it for {(now - row['updated_at']).total_seconds():.0f} s" for row in stale]
+    return [
+        f"queue {row['key'].partition(':')[2]}: nobody has consumed it for {(now - row['updated_at']).total_seconds():.0f} s"
+        for row in stale
+    ]

@@ -58,7 +58,12 @@ def _attempts(turn: Turn, until: float, max_seconds: float) -> tenacity.Retrying
     def note(state: tenacity.RetryCallState) -> None:
         turn.outages += 1
         turn.last_outage = f"{state.outcome.exception()!r}"[:300] if state.outcome else ""
-        log.log(logging.WARNING if turn.outages == 1 else logging.DEBUG, "drain interrupted, trying again group=%s cause=%s", turn.group, turn.last_outage)
+        log.log(
+            logging.WARNING if turn.outages == 1 else logging.DEBUG,
+            "drain interrupted, trying again group=%s cause=%s",
+            turn.group,
+            turn.last_outage,
+        )
 
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(_PASSING),
