@@ -117,9 +117,7 @@ class Candles:
                     return int(row["close"])
         return None
 
-    def rows(
-        self, symbol: int, start_ms: int, end_ms: int, interval_ms: int, limit: int
-    ) -> list[tuple[int, np.ndarray]]:
+    def rows(self, symbol: int, start_ms: int, end_ms: int, interval_ms: int, limit: int) -> list[tuple[int, np.ndarray]]:
         """(open time, candle) per interval, ascending; intervals without trades repeat the last close."""
         oldest_ms = next(iter(self._minutes), self.minute_ms)
         start_ms = max(start_ms, oldest_ms - oldest_ms % interval_ms)

@@ -40,7 +40,10 @@ class Control:
 
     async def _rate(self, request: web.Request) -> web.Response:
         body = await request.json()
-        rate = float(body["rate"])
+        try:
+            rate = float(body["rate"])
+        except (KeyError, TypeError, ValueError) as bad:
+            raise web.HTTPBadRequest(text="rate must be a number") from bad
         if not 0 <= rate <= 1_000_000:
             raise web.HTTPBadRequest(text="rate must lie in 0..1000000")
         for venue in self._venues.values() if "venue" not in body else [self._venue(body)]:

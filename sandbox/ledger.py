@@ -111,9 +111,7 @@ class Ledger:
     def __init__(self, folder: Path, kinds: dict[str, np.dtype], *, segment_bytes: int, keep: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.kinds = {
-            kind: Segments(folder, kind, dtype, segment_bytes=segment_bytes, keep=keep) for kind, dtype in kinds.items()
-        }
+        self.kinds = {kind: Segments(folder, kind, dtype, segment_bytes=segment_bytes, keep=keep) for kind, dtype in kinds.items()}
         self.sockets = Lines(folder / "sockets.jsonl")
         self.faults = Lines(folder / "faults.jsonl")
 

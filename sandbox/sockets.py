@@ -16,7 +16,7 @@ from sandbox.ledger import Ledger
 from sandbox.wsframes import text_frame
 
 log = logging.getLogger(__name__)
-CLOSE_SECONDS = 3.0
+CLOSE_SECONDS = 2.0
 PONG_SECONDS = 600
 _numbers = itertools.count(1)
 

@@ -97,9 +97,7 @@ def push(batch: np.ndarray, channel: Channel) -> None:
 
 def push_afflicted(batch: np.ndarray, channel: Channel) -> None:
     """The same, frame by frame, doing to each what its fault says."""
-    rows = list(
-        zip(batch["symbol"].tolist(), batch["fault"].tolist(), zip(*channel.columns(batch), strict=True), strict=True)
-    )
+    rows = list(zip(batch["symbol"].tolist(), batch["fault"].tolist(), zip(*channel.columns(batch), strict=True), strict=True))
     swapped = [i for i, row in enumerate(rows) if row[1] == REORDERED]
     for i, row in zip(swapped, [rows[j] for j in reversed(swapped)], strict=True):
         rows[i] = row

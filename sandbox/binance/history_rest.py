@@ -71,10 +71,8 @@ class History:
         if min(end_ms, query.number("startTime", end_ms)) < oldest_ms:
             raise too_old()
         past_end = history.id_at(symbol, (end_ms + 1) * 1000)
-        if "startTime" in values:
-            first = history.id_at(symbol, query.number("startTime", 0) * 1000)
-        else:
-            first = max(1, past_end - limit)
+        started = "startTime" in values
+        first = history.id_at(symbol, query.number("startTime", 0) * 1000) if started else max(1, past_end - limit)
         return history.by_id(symbol, first, min(limit, max(0, past_end - first)))
 
     def _recent(self, rows: np.ndarray, from_id: int) -> np.ndarray:

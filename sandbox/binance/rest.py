@@ -58,9 +58,7 @@ class Rest:
         for path, (answer, weight) in endpoints.items():
             app.router.add_get("/binance" + path, self._guarded(answer, weight))
 
-    def _guarded(
-        self, answer: Answer, weight: int | Callable[[Query], int]
-    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    def _guarded(self, answer: Answer, weight: int | Callable[[Query], int]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def respond(request: web.Request) -> web.StreamResponse:
             query = Query(self._venue, dict(request.query))
             refused = await self._fault(request.path)
@@ -103,9 +101,7 @@ class Rest:
         broken = faults.first("rest_5xx")
         if broken:
             broken.take()
-            return reply(
-                compact({"code": -1000, "msg": "An unknown error occurred."}), int(broken.fields["status"]), {}
-            )
+            return reply(compact({"code": -1000, "msg": "An unknown error occurred."}), int(broken.fields["status"]), {})
         return None
 
     def _exchange_info(self) -> dict[str, Any]:

@@ -77,9 +77,7 @@ class Snapshots:
     def price(self, query: Query) -> bytes:
         symbols, single = query.symbols()
         venue, now_ms = self._venue, self._now_ms()
-        rows = [
-            {"symbol": venue.names[symbol], "price": self._last_price(symbol), "time": now_ms} for symbol in symbols
-        ]
+        rows = [{"symbol": venue.names[symbol], "price": self._last_price(symbol), "time": now_ms} for symbol in symbols]
         return compact(rows[0] if single else rows)
 
     def _last_price(self, symbol: int) -> str:

@@ -59,9 +59,7 @@ class Timers:
 
     def _send(self, sockets: Iterable[Socket], channel: str, symbol: int, payload: bytes) -> None:
         venue = self._venue
-        if (symbol != ALL_SYMBOLS and venue.troubles.is_frozen(symbol)) or (
-            symbol == ALL_SYMBOLS and venue.troubles.all_frozen
-        ):
+        if (symbol != ALL_SYMBOLS and venue.troubles.is_frozen(symbol)) or (symbol == ALL_SYMBOLS and venue.troubles.all_frozen):
             return
         name = channel if symbol == ALL_SYMBOLS else f"{venue.stream_names[symbol]}@{channel}"
         raw, combined = text_frame(payload), text_frame(wire.wrapped(name, payload))
@@ -145,9 +143,7 @@ class Timers:
 
     def _coin_mark(self, position: int, name: str, now_ms: int) -> bytes:
         mark = self.mark_price(min(position, len(self._venue.names) - 1))
-        prices = {
-            key: f"{mark * factor:.8f}" for key, factor in (("p", 1.0), ("ap", 1.00001), ("P", 0.9999), ("i", 0.9998))
-        }
+        prices = {key: f"{mark * factor:.8f}" for key, factor in (("p", 1.0), ("ap", 1.00001), ("P", 0.9999), ("i", 0.9998))}
         tail = {"r": "0.00010000", "T": now_ms - now_ms % FUNDING_MS + FUNDING_MS, "st": 2}
         return compact({"e": "markPriceUpdate", "E": now_ms, "s": name} | prices | tail)
 

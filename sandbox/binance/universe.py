@@ -124,9 +124,7 @@ def filters(instrument: Instrument) -> list[dict[str, Any]]:
     tick = decimal(instrument.tick_units, instrument.price_decimals)
     step = decimal(1, instrument.quantity_decimals)
     if "." in tick:
-        tick = tick.rstrip("0").rstrip(
-            "."
-        )  # the venue writes tickSize "0.10" and "0.1" alike; the short form is stricter
+        tick = tick.rstrip("0").rstrip(".")  # the venue writes tickSize "0.10" and "0.1" alike; the short form is stricter
     ceiling = decimal(instrument.anchor_ticks * instrument.tick_units * 100, instrument.price_decimals)
     lot = {"minQty": step, "maxQty": "10000000", "stepSize": step}
     return [

@@ -239,10 +239,7 @@ class Binance:
         return [level(ticks, steps, instrument.tick_units, decimals) for ticks, steps in levels]
 
     def summary(self) -> dict[str, Any]:
-        kinds = {
-            kind: {"emitted": c.emitted, "delivered": c.delivered, "faults": c.faults}
-            for kind, c in self.counts.items()
-        }
+        kinds = {kind: {"emitted": c.emitted, "delivered": c.delivered, "faults": c.faults} for kind, c in self.counts.items()}
         return {**kinds, "other_frames": self.extra, "sockets": len(self.hub.sockets), "symbols": len(self.names)}
 
     def close(self) -> None:

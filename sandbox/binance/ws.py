@@ -26,6 +26,16 @@ class Refused(Exception):
         self.code = code
 
 
+def parsed(text: str) -> dict[str, Any]:
+    try:
+        request = json.loads(text)
+    except ValueError:
+        raise Refused(3, "Invalid JSON: expected value at line 1 column 1") from None
+    if not isinstance(request, dict):
+        raise Refused(2, "Invalid request: expected an object")
+    return request
+
+
 class Door:
     def __init__(self, venue: Binance) -> None:
         self._venue = venue
@@ -78,18 +88,12 @@ class Door:
                 self._answer(socket, message.data)
 
     def _answer(self, socket: Socket, text: str) -> None:
-        request_id = None
+        request: dict[str, Any] = {}
         try:
-            try:
-                request = json.loads(text)
-            except ValueError:
-                raise Refused(3, "Invalid JSON: expected value at line 1 column 1") from None
-            if not isinstance(request, dict):
-                raise Refused(2, "Invalid request: expected an object")
-            request_id = request.get("id")
-            reply = {"result": self._result(socket, request), "id": request_id}
+            request = parsed(text)
+            reply = {"result": self._result(socket, request), "id": request.get("id")}
         except Refused as refused:
-            reply = {"error": {"code": refused.code, "msg": str(refused)}, "id": request_id}
+            reply = {"error": {"code": refused.code, "msg": str(refused)}, "id": request.get("id")}
         socket.say(compact(reply), self._venue.clock.now_us())
 
     def _result(self, socket: Socket, request: dict[str, Any]) -> Any:
@@ -133,9 +137,7 @@ class Door:
             return
         for name in names:
             if name not in socket.streams:
-                venue.hub.subscribe(
-                    socket, name, venue.by_stream_name, silent=silent and len(socket.streams) >= ceiling
-                )
+                venue.hub.subscribe(socket, name, venue.by_stream_name, silent=silent and len(socket.streams) >= ceiling)
         if names:
             socket.note(venue.clock.now_us(), "subscribed", streams=names, reason=None)
 

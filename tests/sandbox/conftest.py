@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -94,9 +94,15 @@ class Sandbox:
         return time.time_ns() // 1000
 
     def open(self, path: str) -> ClientConnection:
-        return connect(
-            f"ws://127.0.0.1:{self.port}/binance{path}", max_size=None, max_queue=None, compression=None, proxy=None
-        )
+        return connect(f"ws://127.0.0.1:{self.port}/binance{path}", max_size=None, max_queue=None, compression=None, proxy=None)
+
+    @staticmethod
+    def drain(client: ClientConnection, seconds: float, into: list[Any] | None = None) -> NoReturn:
+        """Read until the socket ends or is silent for so long; either raises."""
+        while True:
+            frame = client.recv(seconds)
+            if into is not None:
+                into.append(frame)
 
     def records(self, kind: str) -> np.ndarray:
         fields = json.loads((self.ledger / f"{kind}.dtype.json").read_text())

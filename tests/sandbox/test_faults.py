@@ -78,9 +78,7 @@ def unreadable(frame: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize(
-    ("path", "channel", "kind"), [(TRADES, "aggTrade", "trades"), (QUOTES, "bookTicker", "quotes")]
-)
+@pytest.mark.parametrize(("path", "channel", "kind"), [(TRADES, "aggTrade", "trades"), (QUOTES, "bookTicker", "quotes")])
 def test_torn(sandbox: Any, path: str, channel: str, kind: str) -> None:
     since = sandbox.alone()
     with sandbox.open(path) as client:
@@ -137,8 +135,7 @@ def test_silence_for_a_while(sandbox: Any, command: dict[str, Any]) -> None:
         client.recv(5)
         sandbox.fault(**command, route="public", seconds=1)
         with pytest.raises(TimeoutError):
-            while True:
-                client.recv(0.3)
+            sandbox.drain(client, 0.3)
         assert client.ping().wait(3), "the socket itself lives"
         frame = json.loads(client.recv(5))
     rows = rows_of(sandbox, "quotes", SKIPPED, since)
@@ -150,8 +147,7 @@ def test_half_open(sandbox: Any) -> None:
         client.recv(5)
         sandbox.fault(kind="half_open", seconds=1)
         with pytest.raises(TimeoutError):
-            while True:
-                client.recv(0.3)
+            sandbox.drain(client, 0.3)
         pong = client.ping()
         assert not pong.wait(0.2)
         assert client.recv(5) and pong.wait(5), "it hears again when the fault is over"
@@ -160,17 +156,16 @@ def test_half_open(sandbox: Any) -> None:
 def test_drop(sandbox: Any) -> None:
     since = sandbox.alone()
     with sandbox.open(QUOTES) as public, sandbox.open(TRADES) as market:
-        last = json.loads(public.recv(5))["u"]
+        seen = [public.recv(5)]
         assert market.recv(5)
         sandbox.fault(kind="drop", route="public")
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                last = json.loads(public.recv(5))["u"]
+            sandbox.drain(public, 5, seen)
         assert closed.value.rcvd is None and market.recv(5)
     assert [line["reason"] for line in sandbox.lines("sockets.jsonl") if line["event"] == "closed"].count("drop") == 1
     quotes = sandbox.records("quotes")
     sent = quotes["update_id"][(quotes["sent_us"] >= since) & (quotes["delivered"] > 0)]
-    assert sent[-1] == last, "what the ledger calls delivered was received before the end"
+    assert sent[-1] == json.loads(seen[-1])["u"], "what the ledger calls delivered was received before the end"
 
 
 def test_shutdown_notice(sandbox: Any) -> None:
@@ -178,8 +173,7 @@ def test_shutdown_notice(sandbox: Any) -> None:
         sandbox.fault(kind="shutdown_notice", grace_seconds=0.2)
         frames = read_until(client, lambda f: "serverShutdown" in f[-1])
         with pytest.raises(ConnectionClosed) as closed:
-            while True:
-                client.recv(5)
+            sandbox.drain(client, 5)
     assert frames and closed.value.rcvd is not None and closed.value.rcvd.code == 1001
 
 
@@ -187,8 +181,7 @@ def test_maintenance(sandbox: Any, poll: Any) -> None:
     with sandbox.open(QUOTES) as client:
         sandbox.fault(kind="maintenance", seconds=0.6)
         with pytest.raises(ConnectionClosed):
-            while True:
-                client.recv(5)
+            sandbox.drain(client, 5)
     assert sandbox.ask("/binance/fapi/v1/ping")[0] == 503
     with pytest.raises(InvalidStatus):
         sandbox.open(QUOTES)
@@ -207,8 +200,7 @@ def test_ceiling(sandbox: Any, silent: bool) -> None:
         else:
             assert answer["error"]["code"] == 4
             with pytest.raises(ConnectionClosed):
-                while True:
-                    client.recv(5)
+                sandbox.drain(client, 5)
 
 
 @pytest.mark.parametrize(("retry_after", "header"), [(None, None), (7, "7")])

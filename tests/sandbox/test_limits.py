@@ -9,11 +9,10 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 
-def end_of(client: Any) -> tuple[int, list[str]]:
-    frames = []
+def end_of(sandbox: Any, client: Any) -> tuple[int, list[str]]:
+    frames: list[str] = []
     with pytest.raises(ConnectionClosed) as closed:
-        while True:
-            frames.append(client.recv(10))
+        sandbox.drain(client, 10, frames)
     assert closed.value.rcvd is not None
     return closed.value.rcvd.code, frames
 
@@ -27,7 +26,7 @@ def test_the_1025th_stream_costs_the_connection(sandbox: Any) -> None:
         client.send(subscribe([f"x{n}@bookTicker" for n in range(1024)], 1))
         assert json.loads(client.recv(5)) == {"result": None, "id": 1}
         client.send(subscribe(["x1024@bookTicker"], 2))
-        code, frames = end_of(client)
+        code, frames = end_of(sandbox, client)
     assert code == 1008 and json.loads(frames[0])["error"]["code"] == 4
 
 
@@ -35,7 +34,7 @@ def test_too_many_messages_cost_the_connection(sandbox: Any) -> None:
     with sandbox.open("/public/ws") as client:
         for n in range(30):
             client.send(json.dumps({"method": "LIST_SUBSCRIPTIONS", "id": n}))
-        code, frames = end_of(client)
+        code, frames = end_of(sandbox, client)
     assert code == 1008 and len(frames) == 15
 
 
@@ -51,9 +50,9 @@ def test_over_the_weight_come_429_and_then_418(launch: Any) -> None:
 
 
 def test_pings_and_the_end_of_a_lifetime(launch: Any) -> None:
-    sandbox = launch("--ping-seconds", "0.2", "--lifetime-seconds", "2", "--symbols", "12")
+    sandbox = launch("--ping-seconds", "0.2", "--lifetime-seconds", "1", "--symbols", "12")
     with sandbox.open("/public/ws/btcusdt@bookTicker") as client:
-        code, frames = end_of(client)
+        code, frames = end_of(sandbox, client)
     assert code == 1001 and frames
     assert sandbox.lines("sockets.jsonl")[-1]["reason"] == "lifetime"
 
@@ -63,7 +62,7 @@ def test_endings_are_clean(launch: Any) -> None:
     with sandbox.open("/public/ws/btcusdt@bookTicker") as client:
         client.recv(5)
         assert sandbox.stop() == 0
-        assert end_of(client)[0] == 1001
+        assert end_of(sandbox, client)[0] == 1001
 
 
 def test_a_client_that_does_not_read_is_cut_off(launch: Any, poll: Any) -> None:
