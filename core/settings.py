@@ -108,15 +108,18 @@ def read_farm_toml(path: Path) -> dict[str, Collect]:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{path} is missing: it lists what to collect; take the one of the repository") from None
-    except tomllib.TOMLDecodeError as exc:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise SettingsError(f"{path} cannot be read: {exc}") from exc
     _check(set(document) <= {"venues"}, str(path), sorted(document), "only [venues.NAME] tables")
-    return {
-        name: _collect(f"{path}: venues.{name}", table) for name, table in document.get("venues", {}).items() if table.get("enabled", True)
-    }
+    venues = document.get("venues", {})
+    _check(isinstance(venues, dict), f"{path}: venues", venues, "[venues.NAME] tables")
+    chosen = {name: _collect(f"{path}: venues.{name}", table) for name, table in venues.items()}
+    return {name: collect for name, collect in chosen.items() if venues[name].get("enabled", True)}
 
 
-def _collect(where: str, table: Mapping[str, Any]) -> Collect:
+def _collect(where: str, table: Any) -> Collect:
+    _check(isinstance(table, dict), where, table, "a table: [venues.NAME]")
+    _check(isinstance(table.get("enabled", True), bool), f"{where}.enabled", table.get("enabled"), "true or false")
     unknown = set(table) - {"enabled", "channels", "symbols", "top"}
     _check(not unknown, where, sorted(unknown), "only enabled, channels, symbols and top")
     for key in ("channels", "symbols"):
