@@ -81,11 +81,13 @@ def pack(frames: Sequence[bytes], received_us: Times) -> tuple[bytes, bool]:
     lines = joined.count(b"\n") == len(frames) - 1
     if not lines:
         joined = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
-    return zstandard.ZstdCompressor(level=1).compress(times + joined), lines
+    return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(times + joined), lines
 
 
 def unpack(body: bytes, header: Header) -> Frames:
     try:
+        if zstandard.frame_content_size(body) > MAX_BODY_BYTES:
+            raise JournalError(f"body would have more than {MAX_BODY_BYTES} bytes")
         raw = zstandard.ZstdDecompressor().decompress(body, max_output_size=MAX_BODY_BYTES)
     except zstandard.ZstdError as exc:
         raise JournalError(f"body cannot be decompressed: {exc}") from exc
