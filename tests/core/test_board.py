@@ -1,0 +1,38 @@
+"""core.board: facts that one process tells the others."""
+
+import pytest
+
+from core import redisdb
+from core.board import VITAL_SECONDS, Board
+
+
+@pytest.fixture
+def board(redis_client: redisdb.Client, key_prefix: str) -> Board:
+    return Board(redis_client, key_prefix)
+
+
+def test_a_universe_keeps_its_order_and_any_name(board: Board) -> None:
+    assert board.universe("somewhere") is None, "nobody has published: not the same as nothing to record"
+    board.publish_universe("somewhere", ["BTCUSDT", "币安人生USDT", "A:B*"])
+    board.publish_universe("elsewhere", [])
+    assert board.universe("somewhere") == ["BTCUSDT", "币安人生USDT", "A:B*"]
+    assert board.universe("elsewhere") == []
+
+
+def test_vitals_are_told_apart_by_kind(board: Board) -> None:
+    board.report("drain:a", {"rows": 1})
+    board.report("drain:b", {"rows": 2})
+    board.report("drainage:a", {"rows": 3})
+    assert board.vitals("drain") == {"drain:a": {"rows": 1}, "drain:b": {"rows": 2}}
+    assert board.vitals("streamer") == {}
+
+
+def test_the_last_word_stands(board: Board) -> None:
+    board.report("drain:a", {"rows": 1})
+    board.report("drain:a", {"state": "ü"})
+    assert board.vitals("drain") == {"drain:a": {"state": "ü"}}
+
+
+def test_a_dead_process_stops_speaking(board: Board, redis_client: redisdb.Client, key_prefix: str) -> None:
+    board.report("drain:a", {})
+    assert 0 < redis_client.ttl(f"{key_prefix}:vital:drain:a") <= VITAL_SECONDS

@@ -1,0 +1,97 @@
+"""core.settings: a value that cannot be used is a sentence about what would do."""
+
+from pathlib import Path
+
+import pytest
+
+from core.settings import Collect, Settings, SettingsError, documented, load, read_farm_toml
+
+
+def test_nothing_set_is_every_default() -> None:
+    assert load({}) == load({name: default for name, default, _ in documented()})
+    assert load({}) == load({name: "" for name, _, _ in documented()}), "an empty variable is one not set"
+
+
+def test_a_set_variable_is_used_in_its_type() -> None:
+    found = load({"LINGER_MS": "2.5", "WRITER_GROUPS": "3", "LOG_LEVEL": "DEBUG"})
+    assert (found.linger_ms, found.writer_groups, found.log_level) == (2.5, 3, "DEBUG")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("WRITER_GROUPS", "two", "WRITER_GROUPS='two' cannot be used: give a whole number"),
+        ("WRITER_GROUPS", "2.5", "WRITER_GROUPS='2.5' cannot be used: give a whole number"),
+        ("WRITER_GROUPS", "0", "WRITER_GROUPS=0 cannot be used: give a number above 0"),
+        ("LINGER_MS", "8ms", "LINGER_MS='8ms' cannot be used: give a number"),
+        ("LINGER_MS", "-1", "LINGER_MS=-1.0 cannot be used: give a number above 0"),
+        ("LINGER_MS", "nan", "LINGER_MS=nan cannot be used: give a number above 0"),
+        ("BATCH_MAX_BYTES", "-5", "BATCH_MAX_BYTES=-5 cannot be used: give a number above 0"),
+        ("STREAMER_CLIENT", "curl", "STREAMER_CLIENT='curl' cannot be used: give picows or websockets"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_would_do(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load({name: value})
+    assert str(caught.value) == sentence
+
+
+def test_endpoints_are_per_venue() -> None:
+    found = load({"SOMEWHERE_WS_URL": "ws://127.0.0.1:1/", "SOMEWHERE_REST_URL": ""})
+    assert found.ws_url("somewhere", "wss://real") == "ws://127.0.0.1:1"
+    assert found.rest_url("somewhere", "https://real") == "https://real"
+
+
+def test_celery_uses_the_same_redis_unless_told() -> None:
+    assert Settings(redis_url="redis://a").celery_broker_url == "redis://a"
+    assert Settings(redis_url="redis://a", broker_url="redis://b").celery_broker_url == "redis://b"
+
+
+# --- farm.toml ------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def farm_toml(tmp_path: Path):  # type: ignore[no-untyped-def]
+    def write(text: str) -> Path:
+        path = tmp_path / "farm.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_what_to_collect(farm_toml) -> None:  # type: ignore[no-untyped-def]
+    text = '[venues.a]\nchannels = ["trade"]\nsymbols = ["X", "币安", "X"]\n[venues.b]\ntop = 7\n[venues.c]\nenabled = false\n'
+    assert read_farm_toml(farm_toml(text)) == {"a": Collect(("trade",), ("X", "币安"), 200), "b": Collect(None, (), 7)}
+    assert read_farm_toml(farm_toml("")) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[venues.a]\nsymbls = ['X']", r"venues\.a=\['symbls'\] cannot be used: give only enabled, channels, symbols and top"),
+        ("[venue.a]\n", r"=\['venue'\] cannot be used: give only \[venues\.NAME\] tables"),
+        ("[venues.a]\nsymbols = 'BTCUSDT'", r"venues\.a\.symbols='BTCUSDT' cannot be used: give a list of names"),
+        ("[venues.a]\nchannels = [1]", r"venues\.a\.channels=\[1\] cannot be used: give a list of names"),
+        ("[venues.a]\nsymbols = ['']", r"give a list of names"),
+        ("[venues.a]\ntop = 0", r"venues\.a\.top=0 cannot be used: give a whole number from 1 to 2000"),
+        ("[venues.a]\ntop = true", r"top=True cannot be used"),
+        ("[venues.a]\ntop = '200'", r"top='200' cannot be used"),
+        ("[venues.a\n", r"farm\.toml cannot be read: "),
+        ("[venues.a]\nenabled = 'no'", r"venues\.a\.enabled='no' cannot be used: give true or false"),
+        ("venues = 3", r"venues=3 cannot be used"),
+        ("[venues]\na = 3", r"venues\.a=3 cannot be used"),
+    ],
+)
+def test_a_bad_line_is_named_with_what_would_do(farm_toml, text: str, says: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(SettingsError, match=says):
+        read_farm_toml(farm_toml(text))
+
+
+def test_a_missing_farm_toml_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="is missing: it lists what to collect"):
+        read_farm_toml(tmp_path / "farm.toml")
+
+
+def test_a_file_that_is_not_text_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "farm.toml").write_bytes(b"\xff\xfe[venues]")
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_farm_toml(tmp_path / "farm.toml")
