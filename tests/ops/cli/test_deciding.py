@@ -1,0 +1,250 @@
+"""What `./farm up` decides before it starts anything: ports, settings, state, programs."""
+
+import errno
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+import celeryconfig
+from core.settings import SettingsError
+from ops.cli import environment, plan, programs, state
+from ops.cli.errors import Refused, sentence
+from ops.cli.landing import wanted
+from ops.cli.plan import Wish
+from ops.cli.ports import choose
+from ops.cli.state import State
+from ops.cli.turn import one_at_a_time
+from ops.local.errors import PortInUse, RuntimeUnavailable
+
+
+# --- ports
+def except_for(*taken: int) -> Callable[[int], bool]:
+    return lambda port: port not in taken
+
+
+def test_ports_are_the_defaults_where_they_are_free() -> None:
+    told: list[str] = []
+    chosen = choose(["postgres", "redis", "flower"], {}, {}, told.append, is_free=except_for())
+    assert chosen == {"postgres": 54329, "redis": 63799, "flower": 5555}
+    assert told == []
+
+
+def test_a_taken_port_makes_way_for_the_next_free_one_and_that_is_told() -> None:
+    told: list[str] = []
+    chosen = choose(["flower"], {}, {}, told.append, is_free=except_for(5555, 5556))
+    assert chosen == {"flower": 5557}
+    assert told == ["port 5555 is taken by another program, flower uses 5557"]
+
+
+def test_the_port_of_last_time_is_taken_again() -> None:
+    assert choose(["flower"], {}, {"flower": 6000}, print, is_free=except_for()) == {"flower": 6000}
+
+
+def test_two_names_never_share_a_port() -> None:
+    assert choose(["redis", "flower"], {}, {"redis": 7000, "flower": 7000}, print, is_free=except_for()) == {"redis": 7000, "flower": 7001}
+
+
+def test_a_port_set_by_hand_is_taken_or_refused() -> None:
+    assert choose(["redis"], {"FARM_REDIS_PORT": "7777"}, {"redis": 1234}, print, is_free=except_for()) == {"redis": 7777}
+    with pytest.raises(Refused, match="FARM_REDIS_PORT"):
+        choose(["redis"], {"FARM_REDIS_PORT": "7777"}, {}, print, is_free=except_for(7777))
+    for nonsense in ("0", "65536", "http", "-1"):
+        with pytest.raises(Refused, match="1 to 65535"):
+            choose(["redis"], {"FARM_REDIS_PORT": nonsense}, {}, print)
+
+
+def test_a_port_that_somebody_listens_on_is_not_free() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert choose(["redis"], {}, {"redis": port}, print)["redis"] > port
+
+
+def test_no_port_at_all() -> None:
+    with pytest.raises(Refused, match="FARM_SANDBOX_PORT"):
+        choose(["sandbox"], {}, {}, print, is_free=lambda _: False)
+
+
+# --- state
+def test_state_comes_back_as_it_was_and_is_private(tmp_path: Path) -> None:
+    saved = State({"redis": 7000}, ("a", "b"), ("a",), {"REDIS_URL": "redis://:secret@127.0.0.1:7000/0"})
+    state.save(tmp_path / "home", saved)
+    assert state.load(tmp_path / "home") == saved
+    assert (tmp_path / "home" / "state.json").stat().st_mode & 0o777 == 0o600
+    assert "secret" not in repr(saved)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"ports": {"redis": "x"}, "venues": [], "sandboxed": [], "environment": {}}',
+        '{"ports": {"redis": 99999}, "venues": [], "sandboxed": [], "environment": {}}',
+        "\x00",
+    ],
+)
+def test_a_state_that_cannot_be_read_is_put_aside(tmp_path: Path, text: str) -> None:
+    (tmp_path / "state.json").write_text(text)
+    told: list[str] = []
+    assert state.load(tmp_path, told.append) is None
+    assert len(told) == 1
+    assert (tmp_path / "state.unreadable").read_text() == text
+    assert state.load(tmp_path, told.append) is None
+
+
+# --- settings
+def test_the_environment_goes_before_dotenv(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("# servers\nREDIS_URL=redis://one\nexport LOG_LEVEL='DEBUG'\nKEY_PREFIX = x  # note\nOTHER=1\nBINANCE_WS_URL=\n\n")
+    found = environment.given({"REDIS_URL": "redis://two", "PATH": "/bin", "LINGER_MS": ""}, dotenv)
+    assert found == {"REDIS_URL": "redis://two", "LOG_LEVEL": "DEBUG", "KEY_PREFIX": "x"}
+
+
+def test_a_dotenv_that_is_none_says_which_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("A=1\nwhat is this\n")
+    with pytest.raises(Refused, match="line 2"):
+        environment.given({}, tmp_path / ".env")
+
+
+def test_commands_see_the_farm_as_it_was_started(tmp_path: Path) -> None:
+    state.save(tmp_path, State(environment={"REDIS_URL": "redis://farm", "KEY_PREFIX": "a"}))
+    _, values = environment.current(tmp_path, {"KEY_PREFIX": "b", "PATH": "/bin"})
+    assert values == {"REDIS_URL": "redis://farm", "KEY_PREFIX": "b", "FARM_HOME": str(tmp_path)}
+
+
+def test_a_farm_that_was_never_started(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="farm up"):
+        environment.current(tmp_path, {})
+    urls = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x"}
+    assert environment.current(tmp_path, urls)[1] == {**urls, "FARM_HOME": str(tmp_path)}
+
+
+# --- venues and endpoints
+FARM_TOML = '[venues.binance]\nchannels = ["aggTrade"]\n'
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> dict[str, str]:
+    """Servers of the user's own, so that none is prepared."""
+    (tmp_path / "farm.toml").write_text(FARM_TOML)
+    return {
+        "DATABASE_URL": "postgresql+psycopg2://u:dbsecret@db/x",
+        "REDIS_URL": "redis://:redissecret@r/0",
+        "FARM_TOML": str(tmp_path / "farm.toml"),
+    }
+
+
+def make(tmp_path: Path, given: dict[str, str], wish: Wish | None = None) -> plan.Plan:
+    return plan.make(tmp_path / "home", wish or Wish(), given, None, set(), print)
+
+
+def test_servers_of_the_users_own_are_used_and_none_is_started(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given)
+    assert made.servers == []
+    assert set(made.state.ports) == {"sandbox", "flower"}
+    port = made.state.ports["sandbox"]
+    assert made.state.environment == {
+        **given,
+        "BINANCE_WS_URL": f"ws://127.0.0.1:{port}/binance",
+        "BINANCE_REST_URL": f"http://127.0.0.1:{port}/binance",
+        "FARM_HOME": str(tmp_path / "home"),
+    }
+    assert wanted(made.knobs, made.state.venues) == [("binance", "aggTrade")]
+
+
+def test_the_sandbox_has_no_part_in_a_live_farm(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given, Wish(live=True))
+    assert made.state.sandboxed == ()
+    assert not [name for name in made.state.environment if name.endswith(("_WS_URL", "_REST_URL"))]
+
+
+def test_an_endpoint_of_the_users_own_is_kept(tmp_path: Path, given: dict[str, str]) -> None:
+    elsewhere = {"BINANCE_WS_URL": "ws://127.0.0.1:1", "BINANCE_REST_URL": "http://127.0.0.1:1"}
+    assert make(tmp_path, given | elsewhere).state.sandboxed == ()
+    half = make(tmp_path, given | {"BINANCE_WS_URL": "ws://127.0.0.1:1"})
+    assert half.state.sandboxed == ("binance",)
+    assert half.state.environment["BINANCE_WS_URL"] == "ws://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("venues", "toml", "told"),
+    [
+        (("nowhere",), FARM_TOML, "There is no venue 'nowhere'"),
+        (("binance",), "", "does not collect binance"),
+        (None, "", "collects no venue"),
+    ],
+)
+def test_venues_that_cannot_be_had(tmp_path: Path, given: dict[str, str], venues: tuple[str, ...] | None, toml: str, told: str) -> None:
+    Path(given["FARM_TOML"]).write_text(toml)
+    with pytest.raises(Refused, match=told) as refused:
+        make(tmp_path, given, Wish(venues=venues))
+    assert refused.value.status == 2
+
+
+def test_a_setting_that_cannot_be_used_stops_before_anything_starts(tmp_path: Path, given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="WRITER_GROUPS"):
+        make(tmp_path, given | {"WRITER_GROUPS": "many"})
+
+
+# --- programs
+def test_secrets_stand_in_no_argument(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given)
+    whole = programs.of_farm(tmp_path, made.state, made.knobs, 500)
+    for program in whole:
+        assert not [word for word in program.argv if "dbsecret" in word or "redissecret" in word], program.name
+        assert "dbsecret" not in repr(program)
+    assert all(program.env == made.state.environment for program in whole if program.name != "sandbox")
+
+
+def test_streamers_stop_first_and_every_queue_has_a_worker(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given | {"WRITER_GROUPS": "3"})
+    whole = {program.name: program for program in programs.of_farm(tmp_path, made.state, made.knobs, 500)}
+    assert max(whole.values(), key=lambda program: program.stage).name == "streamer-binance"
+    consumed = {
+        queue for program in whole.values() if "-Q" in program.argv for queue in program.argv[list(program.argv).index("-Q") + 1].split(",")
+    }
+    assert consumed == {queue.name for queue in celeryconfig.task_queues}
+    writers = list(whole["worker-writers"].argv)
+    assert writers[writers.index("-c") + 1] == "3"
+    assert "--address=127.0.0.1" in whole["flower"].argv
+
+
+def test_one_up_or_down_at_a_time(tmp_path: Path) -> None:
+    with one_at_a_time(tmp_path), pytest.raises(Refused, match="at work"), one_at_a_time(tmp_path):
+        pass
+    with one_at_a_time(tmp_path):
+        pass
+
+
+# --- failures as sentences
+@pytest.mark.parametrize(
+    ("failure", "told", "status"),
+    [
+        (Refused("Do this.", status=2), "Do this.", 2),
+        (SettingsError("LINGER_MS='x' cannot be used"), "LINGER_MS", 2),
+        (PortInUse("Port 1 is in use"), "Port 1", 1),
+        (RuntimeUnavailable("This is not Linux."), "docker compose up", 1),
+        (psycopg2.OperationalError("connection refused\nIs the server running?"), "(connection refused)", 1),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk is full", 1),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x cannot be used", 1),
+    ],
+)
+def test_known_failures_are_one_sentence(failure: Exception, told: str, status: int) -> None:
+    found = sentence(failure)
+    assert found is not None
+    assert told in found[0]
+    assert "\n" not in found[0]
+    assert found[1] == status
+
+
+@pytest.mark.parametrize("bug", [KeyError("x"), AssertionError(), OSError(errno.EBADF, "Bad file descriptor")])
+def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
+    assert sentence(bug) is None
