@@ -133,6 +133,18 @@ def ephemeral_servers(
 
 
 @contextmanager
+def ephemeral_redis(tmpdir: Path, *, memory: int = _MEMORY, runtime: Runtime | None = None) -> Iterator[Running]:
+    """A Redis of a test's own, to be killed and started at will."""
+    runtime = runtime or ensure_runtime(CHECKOUT / ".farm/runtime", lambda _: None)
+    with _folder(tmpdir) as folder:
+        redis = Running(prepare_redis(runtime, folder / "redis", free_port(), memory=memory))
+        try:
+            yield redis.start()
+        finally:
+            redis.kill()
+
+
+@contextmanager
 def _folder(tmpdir: Path) -> Iterator[Path]:
     """A folder that the servers' account can enter, removed at the end; those of killed runs are removed too."""
     tmpdir.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from ops.local.errors import AlreadyRunning, DataRefused, PortInUse
 from ops.local.postgres_conf import configuration
 from ops.local.runtime import Runtime
 from ops.local.server import is_alive
-from ops.local.servers import Running, Servers, free_port, prepare_postgres, prepare_redis
+from ops.local.servers import Running, Servers, ephemeral_redis, free_port, prepare_postgres, prepare_redis
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -175,6 +175,13 @@ with ephemeral_servers(Path(sys.argv[1])) as servers:
     if len(sys.argv) > 2:
         time.sleep(60)
 """
+
+
+def test_a_redis_of_its_own_leaves_nothing(runtime: Runtime, tmp_path: Path) -> None:
+    with ephemeral_redis(tmp_path, memory=2**30, runtime=runtime) as running:
+        assert redis.Redis.from_url(running.server.url).ping()
+        folder = running.server.data.parent
+    assert not folder.exists()
 
 
 @pytest.mark.usefixtures("runtime")
