@@ -4,18 +4,22 @@ One stream per venue x channel x shard x replica. An entry is one batch: a heade
 of receive times and raw frames; session events are entries without a body, in order with the frames around them.
 """
 
+import os
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 import zstandard
 
-from core.redisdb import Client
+from core.redisdb import Client, RedisError
 from core.venue import Frames
 
 FORMAT_VERSION = 1
-DATA, REPLY = "data", "reply"
+#: `refused` stands where a reply should be: the venue would not give it, or gave more than is taken.
+DATA, REPLY, REFUSED = "data", "reply", "refused"
 #: Session events, each at its place in the stream. `lost` carries what was shed and why; `heartbeat` says that a silent socket lives.
 CONNECTED, SUBSCRIBED, PROVEN, DISCONNECTED, LOST, HEARTBEAT = "connected", "subscribed", "proven", "disconnected", "lost", "heartbeat"
 START = "0-0"
@@ -70,6 +74,7 @@ class Entry(NamedTuple):
         return unpack(self.body, self.header)
 
 
+_local = threading.local()
 _encode_header = msgspec.msgpack.Encoder().encode
 _decode_header = msgspec.msgpack.Decoder(Header).decode
 
@@ -81,7 +86,15 @@ def pack(frames: Sequence[bytes], received_us: Times) -> tuple[bytes, bool]:
     lines = joined.count(b"\n") == len(frames) - 1
     if not lines:
         joined = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
-    return zstandard.ZstdCompressor(level=1, write_checksum=True).compress(times + joined), lines
+    return _compressor().compress(times + joined), lines
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    """One a thread: making it costs as much as a small batch, and two threads must not share it."""
+    found: zstandard.ZstdCompressor | None = getattr(_local, "compressor", None)
+    if found is None:
+        found = _local.compressor = zstandard.ZstdCompressor(level=1, write_checksum=True)
+    return found
 
 
 def unpack(body: bytes, header: Header) -> Frames:
@@ -132,6 +145,8 @@ class Journal:
         self._head = f"{prefix}:journal:"
         self._registry = f"{prefix}:journals"
         self._registered: set[StreamName] = set()
+        self._wire: Any = None
+        self._wire_pid = 0
 
     def _key(self, stream: StreamName) -> str:
         return f"{self._head}{stream}"
@@ -140,14 +155,34 @@ class Journal:
         """Append in order, in one round trip: all or none. After an error it is unknown which: repeat the whole, readers skip repeats."""
         entries = list(batches)
         new = {stream for stream, _ in entries} - self._registered
-        # Atomic, because Redis may refuse one write (memory) and take the next: a batch behind a younger one would pass for a repeat.
-        pipe = self._redis.pipeline(transaction=len(entries) > 1 or bool(new))
-        for stream, fields in entries:
-            pipe.xadd(self._key(stream), dict(fields))
+        commands: list[tuple[Any, ...]] = [
+            ("XADD", self._key(stream), "*", *chain.from_iterable(fields.items())) for stream, fields in entries
+        ]
         if new:
-            pipe.sadd(self._registry, *map(str, new))
-        pipe.execute()
+            commands.append(("SADD", self._registry, *map(str, new)))
+        if len(commands) > 1:
+            # Atomic, because Redis may refuse one write (memory) and take the next: a batch behind a younger one would pass for a repeat.
+            commands = [("MULTI",), *commands, ("EXEC",)]
+        if commands:
+            self._exchange(commands)
         self._registered |= new
+
+    def _exchange(self, commands: Sequence[tuple[Any, ...]]) -> None:
+        """One write, one read, on a connection kept for it: the client's pipeline and pool cost as much as the round trip itself."""
+        if self._wire is None or self._wire_pid != os.getpid():
+            self._wire, self._wire_pid = self._redis.connection_pool.get_connection(), os.getpid()
+        wire = self._wire
+        try:
+            wire.send_packed_command(wire.pack_commands(commands))
+            reply: Any = None
+            for _ in commands:
+                reply = wire.read_response()
+        except BaseException:
+            wire.disconnect()  # replies may be under way that belong to nobody
+            raise
+        for part in reply if isinstance(reply, list) else ():
+            if isinstance(part, RedisError):
+                raise part
 
     def forget_registrations(self) -> None:
         """After Redis was away it may have come back empty."""
