@@ -158,7 +158,10 @@ def test_two_processes_cannot_share_a_folder(tmp_path: Path) -> None:
 
 
 def test_a_killed_owner_leaves_the_folder_free(tmp_path: Path) -> None:
-    code = "import sys,os; from pathlib import Path; from streamers.spool import Spool\ns=Spool(Path(sys.argv[1]),max_bytes=1<<20); s.append([b'x']); os.kill(os.getpid(),9)"
+    code = (
+        "import sys,os; from pathlib import Path; from streamers.spool import Spool\n"
+        "s=Spool(Path(sys.argv[1]),max_bytes=1<<20); s.append([b'x']); os.kill(os.getpid(),9)"
+    )
     assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == -9
     with spool(tmp_path) as opened:
         assert drained(opened) == [b"x"]
