@@ -43,9 +43,11 @@ def ask(venue: str, channel: str, requests: Sequence[Request], *, seconds: float
             asked.refused += 1
             asked.cause = str(exc)
             log.warning("request refused venue=%s poll=%s cause=%s", venue, request.poll, exc)
-            continue
-        fields = journals.reply_fields(connection_id, number, reply.body, reply.received_us, dict(reply.params))
+            context = {"cause": f"{type(exc).__name__}: {exc}", "path": request.path, "params": dict(request.params)}
+            fields = journals.event_fields(journals.REFUSED, connection_id, number, time.time_ns() // 1000, context)
+        else:
+            asked.replies += 1
+            fields = journals.reply_fields(connection_id, number, reply.body, reply.received_us, dict(reply.params))
         resources.journal().append([(stream, fields)])
-        asked.replies += 1
     asked.left = asked.requests - asked.replies - asked.refused
     return asdict(asked)

@@ -1,5 +1,6 @@
 """Journal entries of one stream into what must be written: rows, notes, and the new offset. No I/O but the symbol registry."""
 
+import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -77,6 +78,8 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
                 run = []
         elif entry.header.type == journal.REPLY:
             _read_reply(reader, page, entry, condemned)
+        elif entry.header.type == journal.REFUSED:
+            _note_refused(reader, page, entry.header)
         else:
             page.notes += reader.sockets.event(entry.header)
             page.counts.lost += int((entry.header.context or {}).get("frames", 0)) if entry.header.type == journal.LOST else 0
@@ -145,6 +148,14 @@ def _read_reply(reader: Reader, page: _Page, entry: Entry, condemned: str | None
     if decoded.rejected:
         page.counts.quarantined += 1
         page.notes.append(_unread(reader, header, 0, "; ".join(r.reason for r in decoded.rejected), reply.body))
+
+
+def _note_refused(reader: Reader, page: _Page, header: Header) -> None:
+    """A reply that never came is a counted row too, with the request in the place of the answer."""
+    context = header.context or {}
+    page.counts.quarantined += 1
+    request = json.dumps({"path": context.get("path"), "params": context.get("params")}, ensure_ascii=False).encode()
+    page.notes.append(_unread(reader, header, -1, str(context.get("cause", "refused")), request))
 
 
 def _decoded(decode: Callable[[], Decoded], count: int, condemned: str | None) -> Decoded:

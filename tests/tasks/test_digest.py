@@ -168,3 +168,11 @@ def test_a_reply_that_is_nonsense_goes_aside_whole() -> None:
     work, _ = digest(reader(stream), Log().add(journal.reply_fields("c", 1, b"<html>\nbusy", T * 1000, {"symbol": "BTCUSDT"})).take())
     [unread] = [note for note in work.notes if isinstance(note, Unread)]
     assert unread.raw == b"<html>\nbusy"
+
+
+def test_a_reply_that_the_venue_refused_is_a_counted_row_with_its_request() -> None:
+    stream = StreamName("binance", "exchangeInfo", "rest")
+    context = {"cause": "ReplyTooLarge: more than 32 MiB", "path": "/fapi/v1/exchangeInfo", "params": {}}
+    work, _ = digest(reader(stream), Log().event(journal.REFUSED, **context).take())
+    [unread] = [note for note in work.notes if isinstance(note, Unread)]
+    assert (unread.reason, b"/fapi/v1/exchangeInfo" in unread.raw, work.step.counts.quarantined) == (context["cause"], True, 1)
