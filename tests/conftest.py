@@ -203,3 +203,17 @@ def captures() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no recorded payloads at {folder}; TAPEFARM_CAPTURES says where else they are")
     return folder
+
+
+# --- documents ------------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def kept() -> Callable[[str, str], None]:
+    """(file, what the code says): the file says the same. TAPEFARM_WRITE_DOCS=1 writes it instead of complaining."""
+
+    def keep(name: str, text: str) -> None:
+        path = CHECKOUT / name
+        if os.environ.get("TAPEFARM_WRITE_DOCS"):
+            path.write_text(text, encoding="utf-8")
+        assert path.read_text(encoding="utf-8") == text, f"{name} lags behind the code: run the tests once with TAPEFARM_WRITE_DOCS=1"
+
+    return keep

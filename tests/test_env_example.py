@@ -1,0 +1,66 @@
+""".env.example lists every variable with its default, and nothing else."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from core.settings import documented
+from ops.cli.environment import DEFAULT_PORTS, port_variable
+from venues import VENUES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: Variables of docker-compose.yml alone; those without a default must be set.
+COMPOSE = {
+    "POSTGRES_PASSWORD": ("", "password of the database (letters and digits: it stands in a URL)"),
+    "REDIS_PASSWORD": ("", "password of Redis (letters and digits)"),
+    "FLOWER_USER": ("farm", "who may look at Flower"),
+    "FLOWER_PASSWORD": ("", "and by which password"),
+}
+HEAD = """\
+# Every setting with its default. Copy to `.env` and uncomment what differs; both `./farm` and docker compose read that file.
+# What to collect stands in farm.toml.
+"""
+Rows = list[tuple[str, str, str]]
+
+
+def rendered() -> str:
+    parts = [
+        ("settings", documented()),
+        ("where the venues are; another server of the same protocol may take their place", _endpoints()),
+        ("ports of ./farm up on this machine; a taken one is passed over unless it is set here", _ports()),
+        ("docker-compose.yml only; those without a value must be set", [(name, *row) for name, row in COMPOSE.items()]),
+    ]
+    return HEAD + "".join(f"\n# --- {title}\n" + "".join(map(_lines, rows)) for title, rows in parts)
+
+
+def _lines(row: tuple[str, str, str]) -> str:
+    name, default, meaning = row
+    return f"# {meaning}\n#{name}={default}\n" if meaning else f"#{name}={default}\n"
+
+
+def _endpoints() -> Rows:
+    found = []
+    for venue in VENUES.values():
+        found += [(f"{venue.name.upper()}_WS_URL", venue.ws_url, ""), (f"{venue.name.upper()}_REST_URL", venue.rest_url, "")]
+    return found
+
+
+def _ports() -> Rows:
+    return [(port_variable(name), str(port), "") for name, port in DEFAULT_PORTS.items()]
+
+
+def test_it_is_what_the_settings_say(kept: Callable[[str, str], None]) -> None:
+    kept(".env.example", rendered())
+
+
+def test_a_copy_of_it_changes_nothing() -> None:
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    assert all(line.startswith("#") or not line for line in lines)
+
+
+def test_compose_asks_for_nothing_else() -> None:
+    listed = set(re.findall(r"^#([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE))
+    asked = set(re.findall(r"\$\{([A-Z0-9_]+)", (ROOT / "docker-compose.yml").read_text(encoding="utf-8")))
+    assert asked <= listed
+    assert set(COMPOSE) <= asked, "a variable that nothing uses"
