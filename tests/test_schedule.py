@@ -1,0 +1,117 @@
+"""The schedule, the routes and the tasks: names are strings there, so their agreement is a test."""
+
+import inspect
+from fnmatch import fnmatch
+from typing import Any
+
+import pytest
+from celery.app.defaults import NAMESPACES, flatten
+
+import celeryconfig
+import tasks
+from db import engine
+from venues import VENUES
+
+QUEUES = {queue.name for queue in celeryconfig.task_queues}
+SCHEDULE: dict[str, dict[str, Any]] = celeryconfig.beat_schedule
+
+
+@pytest.fixture(scope="module")
+def registered() -> dict[str, Any]:
+    """name -> task, of our own tasks, as a worker loads them."""
+    tasks.app.loader.import_default_modules()
+    return {name: task for name, task in tasks.app.tasks.items() if not name.startswith("celery.")}
+
+
+def queue_of(name: str, options: dict[str, Any]) -> str:
+    if "queue" in options:
+        return str(options["queue"])
+    return next((route["queue"] for pattern, route in celeryconfig.task_routes.items() if fnmatch(name, pattern)), celeryconfig.task_default_queue)
+
+
+@pytest.mark.parametrize("entry", SCHEDULE.values(), ids=SCHEDULE)
+def test_an_entry_names_a_task_that_takes_its_arguments(entry: dict[str, Any], registered: dict[str, Any]) -> None:
+    assert entry["task"] in registered
+    inspect.signature(registered[entry["task"]].run).bind(*entry["args"])
+    assert queue_of(entry["task"], entry["options"]) in QUEUES
+
+
+@pytest.mark.parametrize("entry", SCHEDULE.values(), ids=SCHEDULE)
+def test_a_message_nobody_took_expires(entry: dict[str, Any]) -> None:
+    assert 0 < entry["options"]["expires"] <= max(2.0, entry["schedule"]), "else messages heap up while a worker is away"
+
+
+def test_a_tasks_name_is_its_place(registered: dict[str, Any]) -> None:
+    assert {name: f"{task.run.__module__}.{task.run.__name__}" for name, task in registered.items()} == {name: name for name in registered}
+
+
+def test_every_task_is_routed_and_every_route_leads_somewhere(registered: dict[str, Any]) -> None:
+    patterns = set(celeryconfig.task_routes)
+    assert [name for name in registered if not any(fnmatch(name, pattern) for pattern in patterns)] == []
+    assert [pattern for pattern in patterns if not any(fnmatch(name, pattern) for name in registered)] == []
+    assert {route["queue"] for route in celeryconfig.task_routes.values()} <= QUEUES
+
+
+def test_every_module_with_a_task_is_imported(registered: dict[str, Any]) -> None:
+    assert {task.run.__module__ for task in registered.values()} <= set(celeryconfig.imports)
+
+
+def test_every_queue_has_a_canary() -> None:
+    canaries = {entry["args"][0]: entry["options"]["queue"] for entry in SCHEDULE.values() if entry["task"] == "tasks.health.canary"}
+    assert canaries == {name: name for name in QUEUES}
+
+
+def test_every_group_is_rung() -> None:
+    groups = sorted(entry["args"][0] for entry in SCHEDULE.values() if entry["task"] == "tasks.writers.drain")
+    assert groups == list(range(len(groups))) and groups
+
+
+def test_every_poll_of_a_collected_venue_is_scheduled() -> None:
+    polls = {tuple(entry["args"]) for entry in SCHEDULE.values() if entry["task"].endswith(".poll")}
+    assert polls == {(venue.name, poll.name) for venue in VENUES.values() for poll in venue.polls if poll.every_seconds is not None}
+
+
+def test_a_poll_goes_to_the_queue_it_asks_for() -> None:
+    for entry in SCHEDULE.values():
+        if entry["task"].endswith(".poll"):
+            venue, name = entry["args"]
+            assert queue_of(entry["task"], entry["options"]) == VENUES[venue].poll(name).queue
+
+
+# --- times that depend on each other --------------------------------------------------------------------------------------
+def limits(registered: dict[str, Any]) -> dict[str, tuple[float, float]]:
+    config = tasks.app.conf
+    return {name: (task.soft_time_limit or config.task_soft_time_limit, task.time_limit or config.task_time_limit) for name, task in registered.items()}
+
+
+def test_every_task_ends_before_its_message_is_repeated(registered: dict[str, Any]) -> None:
+    visible = celeryconfig.broker_transport_options["visibility_timeout"]
+    for name, (soft, hard) in limits(registered).items():
+        assert 0 < soft < hard < visible, name  # type: ignore[operator]
+
+
+def test_a_turn_and_a_commit_behind_it_fit_into_the_limit() -> None:
+    turn = celeryconfig._farm.writer_turn_seconds
+    assert turn + engine.STATEMENT_TIMEOUT_SECONDS + engine.LOCK_TIMEOUT_SECONDS < celeryconfig.task_soft_time_limit
+
+
+def test_beat_wakes_often_enough_for_every_entry() -> None:
+    assert celeryconfig.beat_max_loop_interval <= 5
+    assert min(entry["schedule"] for entry in SCHEDULE.values()) >= 1
+
+
+def test_a_half_open_socket_is_noticed() -> None:
+    options = celeryconfig.broker_transport_options
+    assert options["socket_timeout"] is not None and options["socket_keepalive"] and options["health_check_interval"]
+
+
+def test_nothing_but_json_and_no_results() -> None:
+    assert celeryconfig.accept_content == ["json"] and celeryconfig.task_serializer == "json"
+    assert celeryconfig.task_ignore_result is True
+    assert celeryconfig.task_create_missing_queues is False
+
+
+def test_every_name_is_one_that_celery_knows() -> None:
+    known = {name for name, _ in flatten(NAMESPACES)}
+    ours = {name for name in vars(celeryconfig) if name.islower() and not name.startswith("_") and not inspect.ismodule(getattr(celeryconfig, name))}
+    assert ours <= known, "Celery would ignore it in silence"
