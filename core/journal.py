@@ -110,6 +110,11 @@ def unpack(body: bytes, header: Header) -> Frames:
     return Frames(raw[header.frames * 8 :], header.frames, times, lines=header.lines)
 
 
+def microseconds(times_ns: Sequence[int]) -> Times:
+    """Readings of the clock, as a batch keeps them."""
+    return np.array(times_ns, dtype=np.int64) // 1000
+
+
 def data_fields(connection_id: str, batch_no: int, frames: Sequence[bytes], received_us: Times) -> dict[bytes, bytes]:
     body, lines = pack(frames, received_us)
     header = Header(FORMAT_VERSION, DATA, connection_id, batch_no, len(frames), int(received_us[0]), int(received_us[-1]), lines)

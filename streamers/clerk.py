@@ -17,6 +17,7 @@ VISIT_SECONDS = 2.0
 class Clerk:
     def __init__(self, who: str, board: Board, universe: Universe) -> None:
         self._who = who
+        self._refreshed: Callable[[], None] = lambda: None
         self._board = board
         self._universe = universe
         #: what is reported next; replaced whole by the event loop
@@ -28,6 +29,10 @@ class Clerk:
         """`refreshed` is called from the thread after each visit."""
         self._refreshed = refreshed
         self._thread.start()
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
 
     def stop(self) -> None:
         """Not joined: it may be waiting for a dead Redis."""

@@ -112,7 +112,8 @@ class _Socket:
 
 async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, timeout_seconds: float) -> None:
     try:
-        async with asyncio.timeout(timeout_seconds):
+        # The library bounds the handshake and closes its transport then; the outer bound is for name look-up, TCP and TLS.
+        async with asyncio.timeout(2 * timeout_seconds):
             await picows.ws_connect(
                 lambda: _Listener(handler),
                 url,

@@ -1,6 +1,7 @@
 """The plain client: pure Python, some seven times dearer a frame than the lean one, and the second opinion on it."""
 
 import asyncio
+import logging
 import socket
 import ssl
 from collections.abc import Coroutine
@@ -12,6 +13,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, InvalidURI, W
 
 from streamers.client import CLOSE_SECONDS, MAX_MESSAGE_BYTES, SEND_SECONDS, Handler
 from streamers.errors import BadAddress, ConnectFailed, Refused
+
+log = logging.getLogger(__name__)
 
 #: The default of 16 pauses the transport on every burst.
 MAX_QUEUE_FRAMES = 1024
@@ -64,12 +67,19 @@ class _Socket:
             self._cause = f"peer took nothing for {SEND_SECONDS:g} s"
             self._connection.transport.abort()
 
+    def _deliver(self, frame: bytes) -> None:
+        try:
+            self._handler.on_frame(frame)
+        except Exception:
+            # As the lean client does: a bug of ours must not cost the venue's next frames.
+            log.exception("frame handler failed")
+
     async def _read(self) -> None:
         try:
             while True:
                 if not self._reading.is_set():
                     await self._reading.wait()
-                self._handler.on_frame(await self._connection.recv(decode=False))
+                self._deliver(await self._connection.recv(decode=False))
         except ConnectionClosed as exc:
             code, reason = (exc.rcvd.code, exc.rcvd.reason) if exc.rcvd else (0, "")
             told = f"closed by venue: {code} {reason}".rstrip() if code else "connection lost"

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from time import monotonic
 
-import numpy as np
-
-from core.journal import Journal, data_fields, event_fields
+from core.journal import Journal, data_fields, event_fields, microseconds
 from core.redisdb import RedisError
 from streamers.backoff import delays
 from streamers.batcher import Batch
@@ -178,5 +176,4 @@ class Publisher:
 def _packed(batch: Batch) -> Entry:
     if batch.event:
         return batch.stream, event_fields(batch.event, batch.connection_id, batch.batch_no, batch.first_us, batch.context)
-    received_us = np.array(batch.received_ns, dtype=np.int64) // 1000
-    return batch.stream, data_fields(batch.connection_id, batch.batch_no, batch.frames, received_us)
+    return batch.stream, data_fields(batch.connection_id, batch.batch_no, batch.frames, microseconds(batch.received_ns))

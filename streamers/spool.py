@@ -11,6 +11,7 @@ import struct
 import zlib
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from streamers.errors import SpoolBusy
@@ -114,10 +115,20 @@ class Spool:
             os.fsync(self._writer)
         except OSError as exc:
             log.error("spool cannot be written folder=%s error=%s", self._folder, exc)
-            os.ftruncate(self._writer, segment[1])
+            self._cut(segment[1])
             return False
         segment[1] += len(data)
         return True
+
+    def _cut(self, size: int) -> None:
+        """What was half written must not stand before the next record."""
+        assert self._writer is not None
+        try:
+            os.ftruncate(self._writer, size)
+        except OSError:
+            # Readers stop at the size we know of; the next record begins another segment.
+            os.close(self._writer)
+            self._writer = None
 
     def _open_segment(self) -> None:
         if self._writer is not None:
@@ -140,8 +151,12 @@ class Spool:
     def _save_cursor(self) -> None:
         number = self._segments[0][0] if self._segments else self._next_number
         temporary = self._folder / "cursor.new"
-        temporary.write_text(f"{number} {self._read_at}")
-        temporary.replace(self._folder / "cursor")
+        try:
+            temporary.write_text(f"{number} {self._read_at}")
+            temporary.replace(self._folder / "cursor")
+        except OSError as exc:
+            # An old cursor makes a later start repeat what was read, which is harmless.
+            log.warning("spool cursor cannot be saved folder=%s error=%s", self._folder, exc)
 
     def _cursor(self) -> tuple[int, int]:
         try:
@@ -191,9 +206,10 @@ class _Lock:
             owner = self._file.read().strip() or "unknown"
             self._file.close()
             raise SpoolBusy(f"{path.parent} is in use by process {owner}: one streamer a venue, shard and replica") from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        with suppress(OSError):  # a full disk: the lock holds without the name of its owner
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()))
+            self._file.flush()
 
     def close(self) -> None:
         self._file.close()

@@ -92,11 +92,12 @@ class Supervisor:
         self._publisher.start()
         self._clerk.start(self._apply_soon)
         try:
-            while not self._stop.is_set() and self._publisher.alive:
+            while not self._stop.is_set() and self._publisher.alive and self._clerk.alive:
                 self._tick()
                 await self._pause_between_ticks()
         finally:
-            healthy = self._publisher.alive
+            # A dead thread cannot be mended from here: whoever watches this process starts it again.
+            healthy = self._publisher.alive and self._clerk.alive
             await self._leave()
         return 0 if healthy else 1
 

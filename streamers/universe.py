@@ -10,7 +10,7 @@ from pathlib import Path
 
 from core.board import Board
 from core.redisdb import RedisError
-from core.settings import ROOT, Collect, Settings, SettingsError, read_farm_toml
+from core.settings import ROOT, Collect, Settings, read_farm_toml
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class Universe:
         try:
             self._collect = read_farm_toml(self._toml).get(self._venue)
             log.info("farm.toml was read again venue=%s", self._venue)
-        except SettingsError as exc:
+        except (OSError, ValueError) as exc:
             log.error("farm.toml is not used, the old one stays error=%s", exc)
 
     def _cached(self) -> tuple[str, ...] | None:

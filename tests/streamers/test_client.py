@@ -1,7 +1,11 @@
 import asyncio
+import shutil
 import socket
+import ssl
+import subprocess
 from collections.abc import Awaitable, Callable
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
@@ -176,3 +180,37 @@ def test_what_is_no_address_is_given_up_for_good(library: str) -> None:
     with pytest.raises(BadAddress) as caught:
         asyncio.run(connect("http://127.0.0.1/", Recorder(), library=library))
     assert verdict(caught.value) is Verdict.GIVE_UP
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate for 127.0.0.1 that nobody has signed but itself."""
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run(command, check=True, capture_output=True)
+    return key, cert
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl to make a certificate with")
+def test_tls_is_spoken_and_an_unknown_certificate_refused(library: str, tmp_path: Path) -> None:
+    key, cert = certificate(tmp_path)
+    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_side.load_cert_chain(cert, key)
+
+    async def greet(peer: ServerConnection) -> None:
+        await peer.send("hello over TLS")
+        await peer.wait_closed()
+
+    async def play() -> list[bytes]:
+        recorder = Recorder()
+        async with serve(greet, "127.0.0.1", 0, ssl=server_side) as server:
+            url = f"wss://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            with pytest.raises(ConnectFailed, match="certificate"):
+                await connect(url, Recorder(), library=library)
+            await connect(url, recorder, library=library, tls=ssl.create_default_context(cafile=str(cert)))
+            await until(lambda: recorder.frames)
+            recorder.socket.close()
+            await until(lambda: recorder.closed)
+        return recorder.frames
+
+    assert asyncio.run(play()) == [b"hello over TLS"]

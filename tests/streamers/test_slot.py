@@ -122,9 +122,10 @@ class BrokenStream(TinyStream):
         raise ZeroDivisionError
 
 
-def test_a_bug_in_a_venue_costs_no_frame() -> None:
+@pytest.mark.parametrize("library", ["picows", "websockets"])
+def test_a_bug_in_a_venue_costs_no_frame(library: str) -> None:
     async def play() -> None:
-        async with stage("A", stream=BrokenStream()) as on:
+        async with stage("A", stream=BrokenStream(), library=library) as on:
             await send(await on.feed.connection(), "s:A 1", "what is this", "s:A 2")
             await until(lambda: on.slot.frames == 3)
         assert on.frames == [b"s:A 1", b"what is this", b"s:A 2"]
