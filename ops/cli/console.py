@@ -10,8 +10,8 @@ from rich.console import Console
 #: Columns where there is no terminal to ask: in a file or a pipe no table should be cut.
 _WIDTH = 200
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDTH)
-err = Console(stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else _WIDTH)
+out = Console(highlight=False, emoji=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDTH)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True, width=None if sys.stderr.isatty() else _WIDTH)
 
 
 def say(text: str) -> None:

@@ -15,6 +15,8 @@ from ops.cli.state import State
 DEFAULT_PORTS = {"postgres": 54329, "redis": 63799, "sandbox": 18080, "flower": 5555}
 
 _SETTINGS = {field.name.upper() for field in fields(Settings) if field.name not in ("endpoints", "collect")}
+#: As libpq and most hosts write it; SQLAlchemy would look for another driver than ours.
+_PLAIN_POSTGRES = re.compile(r"^postgres(ql)?://")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
@@ -29,7 +31,10 @@ def is_setting(name: str) -> bool:
 def given(environ: Mapping[str, str] = os.environ, dotenv: Path = ROOT / ".env") -> dict[str, str]:
     """The settings that the user set; an empty value is none."""
     merged = {**read_dotenv(dotenv), **environ}
-    return {name: value for name, value in merged.items() if value and is_setting(name)}
+    found = {name: value for name, value in merged.items() if value and is_setting(name)}
+    if "DATABASE_URL" in found:
+        found["DATABASE_URL"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", found["DATABASE_URL"])
+    return found
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:

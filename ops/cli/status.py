@@ -40,7 +40,7 @@ def status(
     while True:
         found = report(home)
         if as_json:
-            out.print(json.dumps(found, ensure_ascii=False), markup=False)
+            print(json.dumps(found, ensure_ascii=False), flush=True)
         else:
             out.print(render(found))
         if not watch:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import typer
 
-from ops.cli import environment, landing, migrate, plan, programs, state, summary
+from ops.cli import environment, landing, migrate, plan, probe, programs, state, summary
 from ops.cli.console import err, say, step
 from ops.cli.plan import DEFAULT_RATE, Plan, Wish
 from ops.cli.turn import one_at_a_time
@@ -58,6 +58,7 @@ def _start(home: Path, wish: Wish, given: dict[str, str], known: list[ProgramSta
         say(f"ended {ended} programs that a killed supervisor had left")
     with step("runtime and settings"):
         made = plan.make(home, wish, given, state.load(home, say), running, say)
+        probe.require_answers(made.knobs, given)
         state.save(home, made.state)
     whole = [*programs.of_servers(made.servers), *programs.of_farm(home, made.state, made.knobs, wish.rate)]
     with step("servers"):

@@ -37,11 +37,11 @@ def verify(
         if known is None:
             raise
         if as_json:
-            out.print(json.dumps({"ok": False, "venues": {}, "reason": known[0]}, ensure_ascii=False), markup=False)
+            print(json.dumps({"ok": False, "venues": {}, "reason": known[0]}, ensure_ascii=False))
         raise Refused(*known[:1], status=known[1]) from exc
     ok = all(verdict.ok for kinds in verdicts.values() for verdict in kinds.values())
     if as_json:
-        out.print(json.dumps(document(verdicts, ok=ok)), markup=False)
+        print(json.dumps(document(verdicts, ok=ok)))
     else:
         _show(verdicts, time.monotonic() - began, ok=ok)
     raise typer.Exit(0 if ok else 1)

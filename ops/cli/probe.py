@@ -1,0 +1,32 @@
+"""Servers of the user's own have to answer before anything is started on them."""
+
+from collections.abc import Mapping
+from contextlib import closing
+
+from core import redisdb
+from core.settings import Settings
+from db import engine
+from ops.cli.errors import AWAY, Refused
+
+REDIS_SECONDS = 5.0
+
+
+def require_answers(knobs: Settings, given: Mapping[str, str]) -> None:
+    """Raises Refused, telling the variable; its value may hold a password."""
+    if "DATABASE_URL" in given:
+        try:
+            engine.connect(knobs.database_url, name="tapefarm up").close()
+        except AWAY as exc:
+            raise Refused(
+                f"DATABASE_URL names a PostgreSQL that does not answer ({_brief(exc)}): start it, correct it, or unset it."
+            ) from exc
+    if "REDIS_URL" in given:
+        try:
+            with closing(redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS)) as client:
+                client.ping()
+        except (*AWAY, ValueError) as exc:
+            raise Refused(f"REDIS_URL names a Redis that does not answer ({_brief(exc)}): start it, correct it, or unset it.") from exc
+
+
+def _brief(exc: Exception) -> str:
+    return (str(exc).strip() or type(exc).__name__).splitlines()[0]

@@ -1,0 +1,264 @@
+"""A whole farm of this test's own, beside any other: up, look, prove, kill, down, up again. Real in every part."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+
+from core.settings import ROOT
+from db import engine
+from ops.cli import environment, state
+from ops.local.errors import RuntimeUnavailable
+from ops.local.runtime import ensure_runtime
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
+
+RATE = 300
+RUN_SECONDS = 180
+FIRST_UP_SECONDS = 120
+SECOND_UP_SECONDS = 15
+STREAM_KEYS = {"venue", "channel", "shard", "instruments", "rows_per_s", "last_data_age_s", "backlog_entries", "lag_ms"}
+VERDICT_KEYS = {"emitted", "stored", "missing", "duplicate", "quarantined", "counted_loss"}
+
+
+class Farm:
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        clean = {name: value for name, value in os.environ.items() if not environment.is_setting(name)}
+        self.env = clean | {"FARM_HOME": str(home), "FARM_TOML": str(ROOT / "farm.toml")}
+
+    def run(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-m", "ops", *arguments]
+        return subprocess.run(
+            argv, cwd=ROOT, env={**self.env, **(env or {})}, capture_output=True, text=True, timeout=RUN_SECONDS, check=False
+        )
+
+    def up(self) -> float:
+        began = time.monotonic()
+        done = self.run("up", "--rate", str(RATE))
+        assert done.returncode == 0, done.stderr
+        return time.monotonic() - began
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
+        return found
+
+    def verify(self) -> tuple[int, dict[str, Any]]:
+        done = self.run("verify", "--json")
+        assert done.stdout, done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def component(self, name: str) -> dict[str, Any]:
+        return next(component for component in self.status()["components"] if component["name"] == name)
+
+    def execute(self, *statements: str) -> None:
+        known = state.load(self.home)
+        assert known
+        with (
+            closing(engine.connect(known.environment["DATABASE_URL"], name="test")) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            for statement in statements:
+                cursor.execute(statement)
+                assert cursor.rowcount == 1, statement
+
+
+def eventually(what: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"{what} did not come true within {seconds} s"
+        time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[Farm]:
+    try:
+        ensure_runtime(ROOT / ".farm" / "runtime", print)
+    except RuntimeUnavailable as exc:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(exc))
+    # Root's servers run as another account, which may not enter pytest's folders.
+    home = Path(tempfile.mkdtemp(prefix="tapefarm-whole-"))
+    home.chmod(0o755)
+    found = Farm(home)
+    try:
+        assert found.up() < FIRST_UP_SECONDS
+        yield found
+    finally:
+        found.run("down", "--timeout", "5")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def test_status_keeps_its_contract(farm: Farm) -> None:
+    eventually(lambda: farm.run("status").returncode == 0)
+    found = farm.status()
+    assert set(found) == {"healthy", "reasons", "components", "streams", "gaps_open", "quarantined"}
+    assert (found["healthy"], found["reasons"], found["quarantined"]) == (True, [], 0)
+    assert {component["state"] for component in found["components"]} == {"running"}
+    assert all(set(component) == {"name", "state", "pid", "restarts"} for component in found["components"])
+    assert {"postgres", "redis", "sandbox", "beat", "flower", "worker-writers", "streamer-binance"} <= {
+        c["name"] for c in found["components"]
+    }
+    assert {stream["channel"] for stream in found["streams"]} == {"aggTrade", "bookTicker"}
+    for stream in found["streams"]:
+        assert set(stream) == STREAM_KEYS
+        assert set(stream["lag_ms"]) == {"p50", "p99"}
+        assert stream["instruments"] == 200
+
+
+def test_all_that_was_sent_is_stored(farm: Farm) -> None:
+    status, found = farm.verify()
+    assert (status, found["ok"]) == (0, True), found
+    for verdict in found["venues"]["binance"].values():
+        assert set(verdict) >= VERDICT_KEYS
+        assert verdict["emitted"] == verdict["stored"] > 0
+    assert set(found["venues"]["binance"]) == {"trades", "quotes"}
+
+
+def test_up_again_changes_nothing(farm: Farm) -> None:
+    before = [component["pid"] for component in farm.status()["components"]]
+    done = farm.run("up", "--rate", "1")
+    assert done.returncode == 0
+    assert "running already" in done.stderr
+    assert [component["pid"] for component in farm.status()["components"]] == before
+
+
+def test_no_secret_is_in_any_argument(farm: Farm) -> None:
+    known = state.load(farm.home)
+    assert known
+    secret = urlsplit(known.environment["REDIS_URL"]).password
+    assert secret
+    assert not [process.pid for process in psutil.process_iter() if secret in " ".join(_arguments(process))]
+
+
+def _arguments(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+@pytest.mark.parametrize("name", ["streamer-binance", "worker-writers", "redis", "postgres", "sandbox"])
+def test_what_is_killed_comes_back_and_the_loss_is_counted(farm: Farm, name: str) -> None:
+    component = farm.component(name)
+    os.kill(component["pid"], signal.SIGKILL)
+    eventually(lambda: farm.component(name)["restarts"] > component["restarts"] and farm.component(name)["state"] == "running")
+    eventually(lambda: farm.run("status").returncode == 0, seconds=120)
+    status, found = farm.verify()
+    assert (status, found["ok"]) == (0, True), found
+
+
+def test_status_says_what_is_down(farm: Farm) -> None:
+    pid = farm.component("redis")["pid"]
+    os.kill(pid, signal.SIGSTOP)  # alive and deaf: nothing restarts it
+    try:
+        done = farm.run("status", "--json")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert not found["healthy"]
+    assert any(reason.startswith("Redis does not answer") for reason in found["reasons"])
+    assert "Traceback" not in done.stderr
+    eventually(lambda: farm.run("status").returncode == 0, seconds=120)
+
+
+def test_down_loses_nothing_and_up_again_is_quick(farm: Farm) -> None:
+    done = farm.run("down")
+    assert done.returncode == 0, done.stderr
+    assert farm.run("down").returncode == 0
+    down = farm.run("status", "--json")
+    assert down.returncode == 1
+    assert "./farm up" in json.loads(down.stdout)["reasons"][0]
+    assert farm.up() < SECOND_UP_SECONDS
+    status, found = farm.verify()
+    assert (status, found["ok"]) == (0, True), found
+
+
+def test_a_torn_frame_is_quarantined_and_a_tampered_table_is_found_out(farm: Farm) -> None:
+    known = state.load(farm.home)
+    assert known
+    _inject(known.ports["sandbox"], {"kind": "torn", "count": 3})
+    eventually(lambda: farm.status()["quarantined"] >= 3)
+    last = "(SELECT instrument_id, event_at, {1} FROM {0} WHERE event_at < now() - INTERVAL '2 s' ORDER BY event_at DESC, instrument_id LIMIT 1)"
+    same = "(instrument_id, event_at, {1}) = " + last
+    farm.execute(
+        "DELETE FROM trades WHERE " + same.format("trades", "trade_id"),
+        "UPDATE quotes SET bid_price = bid_price + 1 WHERE " + same.format("quotes", "update_id"),
+        "INSERT INTO trades SELECT event_at + INTERVAL '1 us', received_at, instrument_id, trade_id, price, quantity, side, quantity_without_rpi, "
+        "first_trade_id, last_trade_id FROM trades WHERE " + same.format("trades", "trade_id"),
+        "INSERT INTO quotes SELECT event_at, received_at, instrument_id, update_id + 1000000000, 1, 1, 1, 1 FROM quotes WHERE "
+        + same.format("quotes", "update_id"),
+    )
+    status, found = farm.verify()
+    trades, quotes = found["venues"]["binance"]["trades"], found["venues"]["binance"]["quotes"]
+    assert (status, found["ok"]) == (1, False)
+    assert (trades["missing"], trades["duplicate"], trades["quarantined"]) == (1, 1, 3), trades
+    assert (quotes["different"], quotes["surplus"]) == (1, 1), quotes
+    told = farm.run("verify").stdout
+    assert all(word in told for word in ("missing: ", "duplicate: ", "different: ", "surplus: ")), told
+
+
+def _inject(port: int, fault: dict[str, Any]) -> None:
+    body = json.dumps(fault).encode()
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        head = f"POST /control/faults HTTP/1.1\r\nHost: sandbox\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        assert b" 200 " in connection.recv(4096).split(b"\r\n", 1)[0]
+
+
+# --- a farm that cannot start says why
+@pytest.fixture
+def nowhere(tmp_path: Path) -> Farm:
+    return Farm(tmp_path / "home")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "told", "status"),
+    [
+        (("up", "--venues", "nowhere"), {}, "There is no venue 'nowhere'", 2),
+        (("up",), {"FARM_FLOWER_PORT": "no"}, "give a port from 1 to 65535", 2),
+        (
+            ("up",),
+            {"DATABASE_URL": "postgresql://u:hidden@127.0.0.1:1/x", "REDIS_URL": "redis://:hidden@127.0.0.1:1"},
+            "DATABASE_URL names",
+            1,
+        ),
+        (("up",), {"FARM_TOML": "/nonexistent.toml"}, "is missing", 2),
+        (("verify",), {}, "`./farm up` starts it", 1),
+        (("psql",), {}, "`./farm up` starts it", 1),
+        (("logs", "nothing"), {}, "There is no log of 'nothing'", 2),
+        (("down",), {}, "was not running", 0),
+    ],
+)
+def test_what_cannot_be_done_is_one_sentence(
+    nowhere: Farm, arguments: tuple[str, ...], env: dict[str, str], told: str, status: int
+) -> None:
+    done = nowhere.run(*arguments, env=env)
+    assert done.returncode == status, done.stderr
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr
+
+
+def test_verify_needs_a_sandbox(nowhere: Farm) -> None:
+    state.save(nowhere.home, state.State(venues=("binance",)))
+    done = nowhere.run("verify", "--json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout)["ok"] is False
+    assert "--live" in done.stderr
