@@ -74,6 +74,15 @@ class SequenceGap:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """An instrument that is subscribed and has not said anything within its deadline. settle_gaps ends it with its first row."""
+
+    place: Place
+    instrument_id: int
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     place: Place
     connection_id: str
@@ -84,7 +93,7 @@ class Unread:
     raw: bytes
 
 
-Note = SocketOpened | SocketProven | SocketEnded | GapOpened | GapClosed | SequenceGap | Unread
+Note = SocketOpened | SocketProven | SocketEnded | GapOpened | GapClosed | SequenceGap | Silent | Unread
 
 
 def write(cursor: Cursor, notes: Sequence[Note]) -> None:
@@ -100,7 +109,7 @@ def write(cursor: Cursor, notes: Sequence[Note]) -> None:
         _write_unread(cursor, unread)
 
 
-def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded | GapOpened | GapClosed) -> None:
+def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded | GapOpened | GapClosed | Silent) -> None:
     match note:
         case SocketOpened(place, connection_id, at_us):
             cursor.execute(
@@ -121,12 +130,24 @@ def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded |
                 "INSERT INTO data_gaps (venue, channel, shard, cause, event_from, received_from, frames, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
                 (place.venue, place.channel, place.shard, cause, moment(event_us), moment(received_us), frames, detail),
             )
+        case Silent():
+            _silent(cursor, note)
         case GapClosed(place, event_us, received_us):
             cursor.execute(
                 "UPDATE data_gaps SET event_to = %s, received_to = %s, state = 'missing' "
                 "WHERE venue = %s AND channel = %s AND shard = %s AND instrument_id IS NULL AND state = 'open'",
                 (moment(event_us), moment(received_us), place.venue, place.channel, place.shard),
             )
+
+
+def _silent(cursor: Cursor, note: Silent) -> None:
+    place = (note.place.venue, note.place.channel, note.place.shard)
+    cursor.execute(
+        "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, received_from, state, detail) "
+        "SELECT %s, %s, %s, %s, 'silent', %s, 'open', 'subscribed, and no frame came' WHERE NOT EXISTS ("
+        "  SELECT FROM data_gaps WHERE venue = %s AND channel = %s AND instrument_id = %s AND cause = 'silent' AND state = 'open')",
+        (*place, note.instrument_id, moment(note.at_us), note.place.venue, note.place.channel, note.instrument_id),
+    )
 
 
 def _write_sequence_gaps(cursor: Cursor, gaps: Sequence[SequenceGap]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from core import journal, records
 from core.journal import Entry, Header, StreamName
 from core.venue import Decoded, Frames, Rejected, Reply, Venue
-from db.evidence import Note, Place, Unread
+from db.evidence import Note, Place, Silent, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
@@ -82,6 +82,7 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
             _note_refused(reader, page, entry.header)
         else:
             page.notes += reader.sockets.event(entry.header)
+            _note_subscriptions(reader, page, entry.header)
             page.counts.lost += int((entry.header.context or {}).get("frames", 0)) if entry.header.type == journal.LOST else 0
     if run:
         _read_run(reader, page, run, condemned)
@@ -148,6 +149,16 @@ def _read_reply(reader: Reader, page: _Page, entry: Entry, condemned: str | None
     if decoded.rejected:
         page.counts.quarantined += 1
         page.notes.append(_unread(reader, header, 0, "; ".join(r.reason for r in decoded.rejected), reply.body))
+
+
+def _note_subscriptions(reader: Reader, page: _Page, header: Header) -> None:
+    """What the streamer says of its subscriptions: instruments that never spoke, and answers of the venue that are errors."""
+    context = header.context or {}
+    if unproven := context.get("unproven"):
+        page.notes += [Silent(reader.sockets.place, int(number), header.first_us) for number in reader.ids(list(unproven))]
+    if error := context.get("error"):
+        page.counts.quarantined += 1
+        page.notes.append(_unread(reader, header, -1, f"the venue answered a request with an error: {error}", b""))
 
 
 def _note_refused(reader: Reader, page: _Page, header: Header) -> None:

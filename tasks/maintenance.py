@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from core.records import KINDS
 from db import queries
 from tasks import app, resources
+from venues import VENUES
 
 
 @app.task
@@ -17,5 +19,7 @@ def trim_journal() -> dict[str, Any]:
 
 @app.task
 def settle_gaps() -> dict[str, Any]:
-    """Gaps in a sequence whose every id has arrived since (a second connection, a backfill) become `filled`."""
-    return {"filled": queries.settle_sequence_gaps(resources.config().database_url)}
+    """Gaps whose rows have arrived since (a second connection, a backfill, an instrument that spoke at last) become `filled`."""
+    url = resources.config().database_url
+    channels = [(venue.name, channel) for venue in VENUES.values() for channel in venue.channels]
+    return {"filled": sum(queries.settle_gaps(url, venue, channel.name, KINDS[channel.kind]) for venue, channel in channels)}

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import text
 
+from core.records import Kind
 from db.engine import engine
 
 _FOLDER = Path(__file__).parent
@@ -31,5 +32,10 @@ def offsets(url: str) -> dict[str, str]:
     return {row["stream"]: row["last_id"] for row in rows(url, "stream_offsets")}
 
 
-def settle_sequence_gaps(url: str) -> int:
-    return run(url, "settle_sequence_gaps")
+def settle_gaps(url: str, venue: str, channel: str, kind: Kind) -> int:
+    """Gaps of a channel whose rows have arrived since become `filled`; returns how many. `kind`: what the channel's frames become."""
+    statements = [_sql("settle_silent_gaps").format(table=kind.name)]
+    if kind.sequence:
+        statements.append(_sql("settle_sequence_gaps").format(table=kind.name, sequence=kind.sequence))
+    with engine(url).begin() as connection:
+        return sum(connection.execute(text(statement), {"venue": venue, "channel": channel}).rowcount for statement in statements)

@@ -24,7 +24,9 @@ class Farm:
         self._environ = {**kept, "FARM_HOME": str(home), **environ}
 
     def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([str(CHECKOUT / "farm"), *words], env=self._environ, capture_output=True, text=True, timeout=timeout, check=False)
+        return subprocess.run(
+            [str(CHECKOUT / "farm"), *words], env=self._environ, capture_output=True, text=True, timeout=timeout, check=False
+        )
 
     def up(self, *words: str) -> None:
         done = self.run("up", *words)

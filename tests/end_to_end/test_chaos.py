@@ -16,6 +16,8 @@ from tests.end_to_end.conftest import Farm, eventually
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
 RATE = os.environ.get("CHAOS_RATE", "1000")
 KILLS_EACH = 2
+
+
 @pytest.mark.timeout(SECONDS + 600)
 def test_killing_every_program_twice_loses_and_doubles_nothing(new_farm: Callable[..., Farm]) -> None:
     farm = new_farm()
@@ -42,6 +44,8 @@ def test_killing_every_program_twice_loses_and_doubles_nothing(new_farm: Callabl
         assert figures["missing"] == figures["duplicate"] == 0 < figures["stored"]
 
     # Every life of the streamer but the first began with a deaf time, on both channels; all of them are over.
-    deaf = farm.psql("SELECT channel, count(*), count(event_to) FROM data_gaps WHERE cause = 'disconnected' GROUP BY channel ORDER BY channel")
+    deaf = farm.psql(
+        "SELECT channel, count(*), count(event_to) FROM data_gaps WHERE cause = 'disconnected' GROUP BY channel ORDER BY channel"
+    )
     assert [row[0] for row in deaf] == ["aggTrade", "bookTicker"]
     assert all(int(count) >= KILLS_EACH and int(ended) == int(count) for _, count, ended in deaf)

@@ -70,7 +70,9 @@ def test_recorded_frames_are_stored_once_with_exact_values(captures: Path, new_f
         farm = new_farm(FARM_TOML=str(toml), BINANCE_WS_URL=f"ws://127.0.0.1:{port}")
         farm.up("--rate", "0")
         count = "SELECT (SELECT count(*) FROM trades) + (SELECT count(*) FROM quotes)"
-        eventually(lambda: farm.psql(count) == [[str(len(trades) + len(quotes))]], lambda: farm.psql("SELECT * FROM marketdata.ingestion_stats"))
+        eventually(
+            lambda: farm.psql(count) == [[str(len(trades) + len(quotes))]], lambda: farm.psql("SELECT * FROM marketdata.ingestion_stats")
+        )
     assert stored(farm, "SELECT symbol, agg_trade_id, price, quantity, first_trade_id, last_trade_id FROM marketdata.agg_trades") == trades
     assert stored(farm, "SELECT symbol, update_id, bid_price, bid_qty, ask_price, ask_qty FROM marketdata.book_ticker") == quotes
     assert farm.psql("SELECT sum(quarantined), sum(repeated) FROM stream_offsets") == [["0", "0"]]

@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -49,8 +48,10 @@ class Socket:
 
 
 @pytest.fixture
-def farm(fresh_database_url: str, redis_url: str, key_prefix: str) -> Iterator[Settings]:
-    yield dataclasses.replace(settings.load({}), database_url=fresh_database_url, redis_url=redis_url, key_prefix=key_prefix, writer_groups=1)
+def farm(fresh_database_url: str, redis_url: str, key_prefix: str) -> Settings:
+    return dataclasses.replace(
+        settings.load({}), database_url=fresh_database_url, redis_url=redis_url, key_prefix=key_prefix, writer_groups=1
+    )
 
 
 @pytest.fixture

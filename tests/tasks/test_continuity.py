@@ -160,6 +160,8 @@ def test_state_survives_being_stored() -> None:
 def test_ended_connections_are_forgotten_beyond_a_bound(connections: int) -> None:
     sockets = Sockets(PLACE)
     for number in range(connections):
-        read(sockets, connected(f"c{number:03}"), header(journal.DATA, f"c{number:03}", 2), header(journal.DISCONNECTED, f"c{number:03}", 3))
+        read(
+            sockets, connected(f"c{number:03}"), header(journal.DATA, f"c{number:03}", 2), header(journal.DISCONNECTED, f"c{number:03}", 3)
+        )
     assert len(sockets.connections) <= MAX_ENDED
     assert f"c{connections - 1:03}" in sockets.connections

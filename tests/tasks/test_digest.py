@@ -30,7 +30,18 @@ def reader(stream: StreamName = STREAM) -> Reader:
 
 
 def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:
-    data = {"e": "aggTrade", "E": T + number, "s": symbol, "a": number, "p": "100.50", "q": "0.250", "f": number, "l": number, "T": T + number, "m": True}
+    data = {
+        "e": "aggTrade",
+        "E": T + number,
+        "s": symbol,
+        "a": number,
+        "p": "100.50",
+        "q": "0.250",
+        "f": number,
+        "l": number,
+        "T": T + number,
+        "m": True,
+    }
     return json.dumps({"stream": f"{symbol.lower()}@aggTrade", "data": data | changes}).encode()
 
 

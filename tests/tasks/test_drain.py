@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from core import journal as journals
-from core import redisdb
+from core import records, redisdb
 from core.board import Board
 from core.journal import Journal
 from core.settings import Settings
-from db import engine
+from db import engine, queries
 from tasks.drain import Drain, LockTaken, Turn
 from tasks.lag import Lag
 from tests.tasks.conftest import QUOTES, TRADES, Socket, quote, trade
@@ -45,7 +45,9 @@ def test_what_is_in_the_journal_ends_in_the_tables_and_is_trimmed(farm: Settings
     quotes.send(quote(7), quote(8, "ÄÖ币USDT"))
     turn = drain_all(farm, journal, board)
     assert ids(query) == list(range(1, 51))
-    assert query("SELECT symbol, update_id, bid_price, ask_quantity FROM marketdata.symbols JOIN quotes USING (instrument_id) ORDER BY 2") == [
+    assert query(
+        "SELECT symbol, update_id, bid_price, ask_quantity FROM marketdata.symbols JOIN quotes USING (instrument_id) ORDER BY 2"
+    ) == [
         ("BTCUSDT", 7, 1.5, 3.0),
         ("ÄÖ币USDT", 8, 1.5, 3.0),
     ]
@@ -95,7 +97,10 @@ def test_a_backend_killed_in_the_middle_neither_loses_nor_doubles(farm: Settings
         socket.send(trade(n))
     with opened(dataclasses.replace(farm, writer_max_rows=1), journal, board) as (drain, _):
         drain.step()
-        query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tapefarm drain%%' AND datname = current_database()", ())
+        query(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'tapefarm drain%%' AND datname = current_database()",
+            (),
+        )
         with pytest.raises(engine.UNREACHABLE):
             while drain.step():
                 pass
@@ -122,12 +127,16 @@ def test_what_the_database_refuses_goes_aside_and_the_rest_is_stored(farm: Setti
     socket.send(trade(4))
     turn = drain_all(farm, journal, board)
     assert ids(query) == [1, 4]
-    assert [reason.split(":")[0] for (reason,) in query("SELECT reason FROM quarantine ORDER BY frame_no")] == ["the database refused it"] * 2
+    assert [reason.split(":")[0] for (reason,) in query("SELECT reason FROM quarantine ORDER BY frame_no")] == [
+        "the database refused it"
+    ] * 2
     assert turn.quarantined == 2
     assert query("SELECT frames, rows, quarantined FROM stream_offsets") == [(4, 2, 2)]
 
 
-def test_a_journal_that_redis_lost_is_read_anew(farm: Settings, journal: Journal, board: Board, query: Query, redis_client: redisdb.Client) -> None:
+def test_a_journal_that_redis_lost_is_read_anew(
+    farm: Settings, journal: Journal, board: Board, query: Query, redis_client: redisdb.Client
+) -> None:
     Socket(journal, TRADES, "t").send(trade(1))
     drain_all(farm, journal, board)
     query("UPDATE stream_offsets SET last_id = '9999999999999-0'")
@@ -164,7 +173,10 @@ def test_frames_nobody_can_read_are_kept_whole(farm: Settings, journal: Journal,
     Socket(journal, TRADES, "t").send(trade(1), b'{"stream":"torn', trade(2), "\ud83d币".encode("utf-8", "surrogatepass"))
     drain_all(farm, journal, board)
     assert ids(query) == [1, 2]
-    assert [bytes(raw) for (raw,) in query("SELECT raw FROM quarantine ORDER BY frame_no")] == [b'{"stream":"torn', "\ud83d币".encode("utf-8", "surrogatepass")]
+    assert [bytes(raw) for (raw,) in query("SELECT raw FROM quarantine ORDER BY frame_no")] == [
+        b'{"stream":"torn',
+        "\ud83d币".encode("utf-8", "surrogatepass"),
+    ]
 
 
 def test_the_board_shows_the_lag_of_each_stream(farm: Settings, journal: Journal, board: Board) -> None:
@@ -174,3 +186,40 @@ def test_the_board_shows_the_lag_of_each_stream(farm: Settings, journal: Journal
             pass
         drain.report()
     assert board.vitals("drain")[f"drain:{TRADES}"]["p50_ms"] >= 0
+
+
+def test_a_gap_in_the_ids_is_filled_once_its_rows_have_come(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    socket = Socket(journal, TRADES, "t")
+    socket.send(trade(1), trade(5))
+    drain_all(farm, journal, board)
+    settle = (farm.database_url, "binance", "aggTrade", records.TRADES)
+    assert queries.settle_gaps(*settle) == 0
+    at = query("SELECT (extract(epoch FROM max(event_at)) * 1000)::int8 FROM trades")[0][0]
+    Socket(journal, TRADES, "late").send(*(trade(n, T=at) for n in (2, 3, 4)))
+    drain_all(farm, journal, board)
+    assert queries.settle_gaps(*settle) == 1
+    assert query("SELECT state FROM data_gaps") == [("filled",)]
+
+
+def test_an_instrument_that_never_spoke_is_an_open_gap_until_its_first_row(
+    farm: Settings, journal: Journal, board: Board, query: Query
+) -> None:
+    socket = Socket(journal, TRADES, "t")
+    socket.send(trade(1))
+    for _ in range(2):
+        socket.event(journals.SUBSCRIBED, unproven=["NOSUCHUSDT", "QUIETUSDT"])
+    drain_all(farm, journal, board)
+    assert query("SELECT symbol, cause, g.state FROM data_gaps g JOIN instruments USING (instrument_id) ORDER BY 1") == [
+        ("NOSUCHUSDT", "silent", "open"),
+        ("QUIETUSDT", "silent", "open"),
+    ]
+    socket.send(trade(7, "QUIETUSDT"))
+    drain_all(farm, journal, board)
+    assert queries.settle_gaps(farm.database_url, "binance", "aggTrade", records.TRADES) == 1
+    assert query("SELECT count(*) FROM data_gaps WHERE state = 'open'") == [(1,)]
+
+
+def test_an_error_answer_of_the_venue_is_a_counted_row(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    Socket(journal, TRADES, "t").event(journals.SUBSCRIBED, error="2 Invalid request", request_id=7)
+    drain_all(farm, journal, board)
+    assert query("SELECT reason FROM quarantine") == [("the venue answered a request with an error: 2 Invalid request",)]

@@ -1,0 +1,14 @@
+-- An instrument that never spoke has spoken: its first row ends the gap. {table} holds what the channel brings.
+UPDATE data_gaps g
+SET state = 'filled', event_to = f.event_at, received_to = f.received_at
+FROM (
+    SELECT o.gap_id, r.event_at, r.received_at
+    FROM data_gaps o
+    CROSS JOIN LATERAL (
+        SELECT event_at, received_at FROM {table}
+        WHERE instrument_id = o.instrument_id AND event_at > o.received_from - INTERVAL '10 minutes'
+        ORDER BY event_at LIMIT 1
+    ) r
+    WHERE o.cause = 'silent' AND o.state = 'open' AND o.venue = :venue AND o.channel = :channel
+) f
+WHERE g.gap_id = f.gap_id
