@@ -1,0 +1,248 @@
+"""Who may import whom, where a venue may be named, and how long a piece may be. ARCHITECTURE.md explains the table."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from venues import VENUES
+
+ROOT = Path(__file__).resolve().parents[1]
+MAX_FILE_LINES, MAX_FUNCTION_LINES = 400, 50
+
+#: What a pure part must not touch: it is given bytes and a clock reading.
+IMPURE = {"asyncio", "http", "multiprocessing", "os", "select", "socket", "ssl", "subprocess", "threading", "time", "urllib.request"}
+ANY = frozenset({"*"})
+
+
+@dataclass(frozen=True)
+class Part:
+    """Modules below `name` (the longest name that fits counts): what of ours, of others, and what of the standard library they must not use."""
+
+    name: str
+    ours: frozenset[str] = frozenset()
+    theirs: frozenset[str] = frozenset()
+    never: frozenset[str] = frozenset()
+
+
+def _part(name: str, ours: str = "", theirs: str = "", never: set[str] = frozenset()) -> Part:  # type: ignore[assignment]
+    return Part(name, frozenset(ours.split()), frozenset(theirs.split()), frozenset(never))
+
+
+TABLE = [
+    _part("core"),
+    _part("core.records", never=IMPURE),
+    _part("core.venue", "core.records", never=IMPURE),
+    _part("core.settings"),
+    _part("core.log"),
+    _part("core.redisdb", "", "redis"),
+    _part("core.board", "core.redisdb"),
+    _part("core.journal", "core.redisdb core.venue", "msgspec numpy zstandard"),
+    _part("core.http", "core.redisdb core.venue", "msgspec requests urllib3"),
+    _part("venues", "core.records core.venue venues", "msgspec numpy", IMPURE),
+    _part("sandbox", "sandbox", "aiohttp msgspec numpy uvloop"),
+    _part("streamers", "core venues streamers", "numpy uvloop"),
+    _part("streamers.client_picows", "streamers", "picows"),
+    _part("streamers.client_websockets", "streamers", "websockets"),
+    _part("streamers.session", "core.journal core.venue", never=IMPURE),
+    _part("streamers.backoff", never=IMPURE),
+    _part("db", "core.records core.settings db", "numpy psycopg2 sqlalchemy"),
+    _part("tasks", "core db tasks venues", "celery kombu numpy tenacity"),
+    _part("celeryconfig", "core.settings venues", "celery kombu"),
+    _part("ops", "ops", "typer"),
+    _part("ops.local", "ops.local", "psutil supervisor"),
+    _part("ops.cli", "core db ops tasks.survey venues", "psutil psycopg2 rich sqlalchemy typer"),
+    _part("ops.verify", "core db ops.verify venues", "numpy psycopg2"),
+    _part("ops.docker", "core db.queries", "sqlalchemy"),
+    _part("migrations"),
+    _part("migrations.env", "core.settings db.engine db.tables", "alembic sqlalchemy"),
+    _part("migrations.hypertables", "", "alembic"),
+    _part("migrations.versions", "migrations.hypertables", "alembic sqlalchemy"),
+    Part("bench", ours=ANY, theirs=ANY),
+    Part("tests", ours=ANY, theirs=ANY),
+]
+OURS = {part.name.partition(".")[0] for part in TABLE}
+
+
+@cache
+def sources() -> dict[str, Path]:
+    """module name -> file, of everything that git would take."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    names = [name for name in listed.split("\0") if name.endswith(".py") and (ROOT / name).exists()]
+    return {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): ROOT / name for name in sorted(names)}
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(module: str, path: Path) -> Iterator[str]:
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            up = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            origin = ".".join([*up, *([node.module] if node.module else [])])
+            # `from core import journal` imports core.journal; `from db.engine import connect` imports db.engine.
+            full = {f"{origin}.{alias.name}" for alias in node.names}
+            yield from {name if name in sources() or not below(name, frozenset(OURS)) else origin for name in full}
+
+
+def below(name: str, heads: frozenset[str]) -> bool:
+    return heads == ANY or any(name == head or name.startswith(f"{head}.") for head in heads)
+
+
+def part_of(module: str) -> Part | None:
+    return max((part for part in TABLE if below(module, frozenset({part.name}))), key=lambda part: len(part.name), default=None)
+
+
+def offences(module: str, path: Path) -> list[str]:
+    part = part_of(module)
+    if part is None:
+        return [f"{module} is in no part of the table"]
+    bad = []
+    for name in sorted(set(imports_of(module, path))):
+        top = name.partition(".")[0]
+        if top in OURS:
+            allowed = below(name, part.ours)
+        elif top in sys.stdlib_module_names:
+            allowed = not below(name, part.never)
+        else:
+            allowed = below(top, part.theirs)
+        if not allowed:
+            bad.append(f"{module} imports {name}; {part.name} may not")
+    return bad
+
+
+def none(found: list[str]) -> None:
+    """All offences at once, a line each."""
+    assert not found, "\n" + "\n".join(found)
+
+
+def test_only_allowed_imports() -> None:
+    none([offence for module, path in sources().items() for offence in offences(module, path)])
+
+
+def test_every_part_of_the_table_exists() -> None:
+    none([part.name for part in TABLE if not any(below(module, frozenset({part.name})) for module in sources())])
+
+
+def test_a_venue_knows_no_other() -> None:
+    for module, path in sources().items():
+        _, _, own = module.partition("venues.")
+        if module.startswith("venues.") and own.partition(".")[0] in VENUES:
+            others = {f"venues.{name}" for name in VENUES if name != own.partition(".")[0]}
+            assert not {name for name in imports_of(module, path) if below(name, frozenset(others))}, module
+
+
+def test_pure_parts_ask_no_clock() -> None:
+    for module, path in sources().items():
+        part = part_of(module)
+        if part and part.never:
+            asked = {node.attr for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute)} & {"now", "utcnow", "today"}
+            assert not asked, f"{module} asks the clock: {asked}"
+
+
+@pytest.mark.parametrize(
+    ("module", "code"),
+    [
+        ("venues.new.stream", "import time"),
+        ("venues.new.stream", "from urllib import request"),
+        ("venues.new.stream", "from core import settings"),
+        ("sandbox.new", "from core.records import TRADES"),
+        ("streamers.session", "import asyncio"),
+        ("streamers.new", "from db import copy"),
+        ("db.new", "import core.journal"),
+        ("tasks.new", "import redis"),
+        ("tasks.new", "from sqlalchemy import text"),
+        ("celeryconfig", "import tasks.writers"),
+        ("ops.local.new", "from core import settings"),
+        ("migrations.versions.new", "from db.tables import metadata"),
+        ("novelty", "import os"),
+        ("core.novelty", "import redis"),
+    ],
+)
+def test_the_check_catches(module: str, code: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{module.rpartition('.')[2]}.py"
+    path.write_text(code)
+    assert offences(module, path)
+
+
+# --- venues ---------------------------------------------------------------------------------------------------------------
+#: Outside of its folder a venue is named only here.
+NAMES_ALLOWED = {
+    "sandbox/": "simulates each venue",
+    "tests/": "tests name what they test",
+    "bench/": "measures with recorded and simulated frames",
+    "docs/": "prose",
+    "core/records.py": "the meaning of a column may say which venue it is known from",
+    "farm.toml": "what to collect",
+    ".env.example": "where the venues are",
+    "docker-compose.yml": "one streamer a venue",
+    "requirements-dev.in": "clients written by others, which the sandbox must satisfy",
+    "requirements-dev.txt": "the same, compiled",
+    "pyproject.toml": "the same clients publish no types",
+}
+
+
+def words_of(path: Path) -> str:
+    """What a file says beyond comments and docstrings; of other files than Python's, all of it."""
+    if path.suffix != ".py":
+        return path.read_text(encoding="utf-8")
+    tree = tree_of(path)
+    described = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body and isinstance(node.body[0], ast.Expr)
+    }
+    words = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
+            words.append(node.value)
+        words += [str(getattr(node, field)) for field in ("id", "attr", "name", "arg", "module") if isinstance(getattr(node, field, None), str)]
+    return "\n".join(words)
+
+
+def test_a_venue_is_named_in_its_folder_only() -> None:
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    found = []
+    for name in filter(None, listed.split("\0")):
+        if name.startswith(tuple(NAMES_ALLOWED)) or name.endswith(".md") or not (ROOT / name).is_file():
+            continue
+        others = [venue for venue in VENUES if not name.startswith(f"venues/{venue}/")]
+        text = words_of(ROOT / name)
+        found += [f"{name}: {venue}" for venue in others if re.search(venue, text, re.IGNORECASE)]
+    none(found)
+
+
+# --- size and names -------------------------------------------------------------------------------------------------------
+def test_a_module_is_one_idea() -> None:
+    lengths = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in sources().items()}
+    none([f"{module} has {lines} lines" for module, lines in lengths.items() if lines > MAX_FILE_LINES])
+    drawers = {"utils", "util", "helpers", "helper", "misc", "common", "handy", "manager"}
+    none([module for module in sources() if drawers & set(module.split("."))])
+
+
+def test_a_function_fits_without_scrolling() -> None:
+    long = []
+    for module, path in sources().items():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                said = ast.get_docstring(node, clean=False)
+                lines = (node.end_lineno or 0) - node.lineno + 1 - (said.count("\n") + 1 if said else 0)
+                if lines > MAX_FUNCTION_LINES:
+                    long.append(f"{module}.{node.name} has {lines} lines")
+    none(long)
+
+
+def test_a_module_says_what_it_is_for() -> None:
+    silent = [module for module, path in sources().items() if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(tree_of(path))]
+    none([module for module in silent if not module.startswith("tests.")])
