@@ -90,7 +90,10 @@ def test_ids_that_come_twice_or_out_of_order_are_stored_once(venue: Venue, kind:
 
 def test_ids_the_venue_leaves_out_are_gap_rows(venue: Venue) -> None:
     venue.misbehave("skip", channel="aggTrade", count=3, symbol="BTCUSDT")
-    gaps = "SELECT coalesce(sum(last_missing - first_missing + 1), 0) FROM data_gaps JOIN instruments USING (instrument_id) WHERE cause = 'sequence' AND symbol = 'BTCUSDT'"
+    gaps = (
+        "SELECT coalesce(sum(last_missing - first_missing + 1), 0) FROM data_gaps JOIN instruments USING (instrument_id) "
+        "WHERE cause = 'sequence' AND symbol = 'BTCUSDT'"
+    )
     eventually(lambda: int(venue.psql(gaps)[0][0]) >= 3, lambda: venue.psql("SELECT * FROM data_gaps"))
     settled(venue)
 

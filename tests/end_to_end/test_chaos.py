@@ -37,7 +37,6 @@ def test_killing_every_program_twice_loses_and_doubles_nothing(new_farm: Callabl
     assert {name: restarts[name] for name in components if restarts[name] < KILLS_EACH} == {}
 
     found, text = farm.verify()
-    print(found)
     assert found["ok"], text
     for kind in ("trades", "quotes"):
         figures = found["venues"]["binance"][kind]
