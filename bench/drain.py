@@ -29,7 +29,7 @@ def drain_rate(lab: Lab, load: Backlog) -> float:
 
 def measure(lab: Lab, *, rows: int = ROWS, pairs: int = PAIRS) -> list[Figure]:
     received = frames.market_us(rows)
-    load = backlog(lab, "bookTicker", frames.quotes(received), received)
+    load = backlog(lab, "bookTicker", frames.Quotes()(received), received)
     raw, drained = [], []
     for number in range(1, pairs + 1):
         raw.append(raw_copy(lab, load))
