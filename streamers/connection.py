@@ -28,6 +28,7 @@ class Connection:
         self._clock = asyncio.get_running_loop().time
         self._socket: Socket | None = None
         self._cause = ""
+        self._paused = False
         self.wants_rotation = False
         self.closed = False
         self.cause = ""
@@ -45,6 +46,8 @@ class Connection:
             socket.close()  # given up while it was still connecting
             return
         self._socket = socket
+        if self._paused:
+            socket.pause()
         self._perform(self.session.opened(self._clock()))
 
     def on_frame(self, frame: bytes) -> None:
@@ -81,13 +84,14 @@ class Connection:
         if self.open:
             self._perform(self.session.change(symbols, self._clock()))
 
-    def pause(self) -> None:
-        if self._socket is not None and self.open:
-            self._socket.pause()
-
-    def resume(self) -> None:
-        if self._socket is not None and self.open:
-            self._socket.resume()
+    def pause(self, paused: bool) -> None:
+        """Whether to leave the peer's bytes unread; also before the socket is open."""
+        self._paused = paused
+        if self._socket is not None and not self.closed:
+            if paused:
+                self._socket.pause()
+            else:
+                self._socket.resume()
 
     def _other(self, frame: bytes) -> None:
         """A frame that does not begin like data: the protocol's own, or one we do not know and keep as it is."""

@@ -110,7 +110,7 @@ class Slot:
     def pause(self, paused: bool) -> None:
         self._paused = paused
         for connection in self.connections:
-            connection.pause() if paused else connection.resume()
+            connection.pause(paused)
 
     def close(self, cause: str) -> None:
         for connection in list(self.connections):
@@ -154,16 +154,14 @@ class Slot:
         self._late = False
         url = self._url(self.symbols)
         connection = self._connection(url)
+        connection.pause(self._paused)
         self.connections.append(connection)
         try:
             await client.connect(url, connection, library=self._wiring.library)
         except StreamerError as exc:
             self._failed(connection, exc)
         else:
-            # Both may have happened while it was connecting.
-            connection.change(self.symbols)
-            if self._paused:
-                connection.pause()
+            connection.change(self.symbols)  # they may have changed while it was connecting
         return connection
 
     def _failed(self, connection: Connection, error: StreamerError) -> None:

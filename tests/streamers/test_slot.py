@@ -289,3 +289,20 @@ def test_a_venue_that_is_asked_by_frames_is_asked_at_opening() -> None:
         assert on.feed.received[0] == ["sub 1 A B"]
 
     asyncio.run(play())
+
+
+def test_a_paused_slot_does_not_read_what_it_connects_to() -> None:
+    async def play() -> None:
+        async with stage("A") as on:
+            on.slot.pause(True)
+            peer = await on.feed.connection()
+            await send(peer, "s:A 1")
+            answered = asyncio.ensure_future(await peer.ping())
+            await asyncio.wait([answered], timeout=0.3)
+            assert not answered.done()
+            assert on.slot.frames == 0
+            on.slot.pause(False)
+            await until(lambda: on.slot.frames == 1)
+            await answered
+
+    asyncio.run(play())
