@@ -33,7 +33,7 @@ class Evidence:
     def gaps(self, numbers: Mapping[int, int]) -> list[Gap]:
         """Gaps of all states: one that was filled since explains nothing, as its rows are there. `numbers`: instrument_id -> ledger's."""
         rows = self._rows(
-            "SELECT event_from, event_to, instrument_id, first_missing, last_missing FROM data_gaps WHERE venue = %s AND channel = ANY(%s)",
+            "SELECT event_from, event_to, instrument_id, first_missing, last_missing FROM data_gaps WHERE venue = %s AND channel = ANY(%s) ORDER BY gap_id",
             self._venue,
             self._channels,
         )
@@ -46,7 +46,7 @@ class Evidence:
         """The ledger's number of the instrument of each frame in quarantine."""
         numbers = {symbol: number for number, symbol in enumerate(symbols)}
         rows = self._rows(
-            "SELECT substring(raw FOR %s) FROM quarantine WHERE venue = %s AND channel = ANY(%s) AND received_at >= %s",
+            "SELECT substring(raw FOR %s) FROM quarantine WHERE venue = %s AND channel = ANY(%s) AND received_at >= %s ORDER BY quarantine_id",
             _HEAD_BYTES,
             self._venue,
             self._channels,

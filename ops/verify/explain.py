@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ops.verify.compared import Rows, id_of, symbol_of
+from ops.verify.compared import Rows, keys, symbol_of
 
 #: Ledger faults whose frame no reader can accept: torn, corrupt.
 UNREADABLE_FAULTS = (1, 5)
@@ -60,10 +60,12 @@ def _lost(absent: Rows, gaps: Sequence[Gap]) -> "np.ndarray[tuple[int], np.dtype
     found = np.zeros(len(absent), bool)
     for start, end in deaf:
         found |= (absent["event_us"] >= start) & (absent["event_us"] <= end)
-    holes = [gap for gap in gaps if gap.symbol is not None and _overlaps(gap.span(), deaf)]
-    for at in np.flatnonzero(~found) if holes else ():
-        symbol, number = symbol_of(absent["key"][at]), id_of(absent["key"][at])
-        found[at] = any(hole.symbol == symbol and hole.first_missing <= number <= hole.last_missing for hole in holes)
+    order = np.argsort(absent["key"])
+    for gap in gaps:
+        if gap.symbol is not None and gap.symbol >= 0 and _overlaps(gap.span(), deaf):
+            # The ids of one instrument are one range of keys.
+            ends = keys(np.array([gap.symbol] * 2), np.array([gap.first_missing, gap.last_missing]))
+            found[order[slice(*np.searchsorted(absent["key"], ends + np.array([0, 1], np.uint64), sorter=order))]] = True
     return found
 
 

@@ -10,8 +10,10 @@ from db import queries
 from db.moments import micros
 
 POLL_SECONDS = 0.2
-#: A stream on which nothing comes any more is settled when nothing has waited anywhere for so long.
+#: A stream on which nothing comes any more is settled when none of its entries has waited for so long.
 CALM_SECONDS = 2.0
+#: What the board says of a streamer is at most so old (two rounds of its clerk).
+VITAL_SECONDS = 4.5
 
 
 class Unsettled(Exception):
@@ -21,19 +23,20 @@ class Unsettled(Exception):
 def settle(url: str, journal: Journal, board: Board, venues: Iterable[str], cutoff_us: int, timeout_seconds: float) -> None:
     """Return once every stream of the venues has committed an event after the cutoff, or is empty and calm. Raises Unsettled.
 
-    A socket delivers in order: a committed event after the cutoff proves that all before it are committed.
+    A socket delivers in order: a committed event after the cutoff proves that all before it are committed. Where no event
+    comes, a streamer whose memory and spool were once seen empty since has put all before it into the journal.
     """
-    deadline = time.monotonic() + timeout_seconds
-    wanted, calm_since = set(venues), time.monotonic()
+    began = calm_since = time.monotonic()
+    wanted, emptied = set(venues), False
     while True:
         behind = _behind(url, journal, wanted, cutoff_us)
-        waiting = sum(entries for entries in behind.values()) + _queued(board, wanted)
         now = time.monotonic()
-        if waiting:
+        if any(behind.values()):
             calm_since = now
-        if not behind or now - calm_since >= CALM_SECONDS:
+        emptied = emptied or (now - began >= VITAL_SECONDS and not _held(board, wanted))
+        if not behind or (emptied and now - calm_since >= CALM_SECONDS):
             return
-        if now > deadline:
+        if now - began > timeout_seconds:
             told = ", ".join(f"{name} ({entries} journal entries)" for name, entries in behind.items())
             raise Unsettled(f"After {timeout_seconds:.0f} s rows still wait to be written: {told}. `./farm status` says why.")
         time.sleep(POLL_SECONDS)
@@ -54,7 +57,7 @@ def _behind(url: str, journal: Journal, venues: set[str], cutoff_us: int) -> dic
     return behind
 
 
-def _queued(board: Board, venues: set[str]) -> int:
+def _held(board: Board, venues: set[str]) -> int:
     """Bytes in the streamers' memories and spools."""
     vitals: dict[str, dict[str, Any]] = board.vitals("streamer")
     return sum(v.get("queue_bytes", 0) + v.get("spool_bytes", 0) for who, v in vitals.items() if who.split(":")[1] in venues)
