@@ -1,0 +1,145 @@
+"""Documents that cannot rot: what they name exists, what they list is what the code says."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Column, Table, UniqueConstraint, inspect
+from sqlalchemy.dialects import postgresql
+
+from core.records import KINDS
+from db.engine import engine
+from db.tables import farm, instruments, metadata
+from ops.__main__ import app
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+PAGES += sorted(f"docs/decisions/{path.name}" for path in (ROOT / "docs" / "decisions").glob("*.md"))
+
+#: Words in `code` that look like a path and are none: a place to be filled in, a name of somebody else's.
+NOT_PATHS = re.compile(r"[<>*{}…]|NNNN|^\.farm|^\.venv")
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding="utf-8")
+
+
+# --- data dictionary ------------------------------------------------------------------------------------------------------
+VIEWS = {
+    "symbols": "instruments, as the venues describe them now",
+    "book_ticker": "quotes with venue and symbol",
+    "agg_trades": "trades with venue and symbol; `is_buyer_maker` is the venue's word for a taker who sold",
+    "ingestion_stats": "what each stream has written; `last_lag` is from our clock at the newest frame to its commit",
+    "data_quality_check": "the last hour of each instrument: trades, ids that are missing between the first and the last, gaps",
+}
+HEAD = """\
+# Data dictionary
+
+Generated from `db/tables/` and `core/records.py`; a test holds it to them.
+
+Two clocks: `event_at` is the venue's, `received_at` is ours at the socket. Both are UTC to the microsecond and never mixed. Prices and
+quantities are double precision and read back to the venue's own decimal (up to 15 significant digits). Market tables hold all venues.
+"""
+
+
+def rendered(view_columns: dict[str, list[str]]) -> str:
+    topics = {
+        "Market data": [metadata.tables[name] for name in KINDS],
+        "Instruments": [table for table in vars(instruments).values() if isinstance(table, Table)],
+        "What the farm knows of itself": [table for table in vars(farm).values() if isinstance(table, Table)],
+    }
+    assert sum(map(len, topics.values())) == len(metadata.tables), "a topic of db/tables is missing here"
+    parts = [HEAD]
+    for topic, tables in topics.items():
+        parts.append(f"\n## {topic}\n")
+        parts += [_table(table) for table in tables]
+    parts.append("\n## Views\n\n| `marketdata.` | what it shows | columns |\n| --- | --- | --- |\n")
+    parts += [f"| `{name}` | {meaning} | {', '.join(f'`{column}`' for column in view_columns[name])} |\n" for name, meaning in VIEWS.items()]
+    return "".join(parts)
+
+
+def _table(table: Table) -> str:
+    unique = [c for c in table.constraints if isinstance(c, UniqueConstraint)]
+    keys = [list(c.columns) for c in unique] or [list(table.primary_key.columns)]
+    named = "; ".join(", ".join(f"`{column.name}`" for column in key) for key in keys)
+    rows = "".join(_column(column) for column in table.columns)
+    return f"\n### {table.name}\n\n{_sentence(table.comment)} Key: {named}.\n\n| column | type | absent | meaning |\n| --- | --- | --- | --- |\n{rows}"
+
+
+def _column(column: Column) -> str:  # type: ignore[type-arg]
+    kind = column.type.compile(dialect=postgresql.dialect()).lower().replace("timestamp with time zone", "timestamptz").replace("float(53)", "double precision")  # type: ignore[no-untyped-call]
+    return f"| `{column.name}` | {kind} | {'yes' if column.nullable else ''} | {column.comment} |\n"
+
+
+def _sentence(text: str | None) -> str:
+    assert text, "a table without a word about it"
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def test_the_data_dictionary_is_what_the_tables_say(kept: Callable[[str, str], None], migrated_database_url: str) -> None:
+    inspector = inspect(engine(migrated_database_url))
+    columns = {name: [str(column["name"]) for column in inspector.get_columns(name, schema="marketdata")] for name in VIEWS}
+    assert set(VIEWS) == set(inspector.get_view_names(schema="marketdata"))
+    kept("docs/data-dictionary.md", rendered(columns))
+
+
+@pytest.mark.parametrize("table", metadata.tables.values(), ids=metadata.tables)
+def test_every_column_has_a_meaning(table: Table) -> None:
+    assert [column.name for column in table.columns if not column.comment] == []
+
+
+# --- what pages name ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_leads_somewhere(page: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)", read(page))
+    assert [link for link in links if not link.startswith("http") and not ((ROOT / page).parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_exists(page: str) -> None:
+    words = {word.partition(":")[0] for word in re.findall(r"`([^`\s]+)`", read(page))}
+    tops = {path.name for path in ROOT.iterdir()}
+    paths = [word for word in words if (word.partition("/")[0] in tops and "/" in word) or word.endswith((".py", ".toml", ".yml"))]
+    assert [path for path in paths if not NOT_PATHS.search(path) and not _exists(path)] == []
+
+
+def _exists(path: str) -> bool:
+    """A bare file name may stand for one of the part that the sentence is about; a module may go without its ending."""
+    folders = [ROOT, *(ROOT / name for name in ("streamers", "venues", "venues/binance"))]
+    return any((folder / path).exists() or (folder / f"{path}.py").exists() for folder in folders)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_exists(page: str) -> None:
+    commands = {(command.callback.__name__ if command.callback else "") for command in app.registered_commands}
+    named = set(re.findall(r"\./farm ([a-z]+)", read(page)))
+    assert named <= commands
+
+
+def test_the_readme_names_every_command() -> None:
+    commands = {(command.callback.__name__ if command.callback else "") for command in app.registered_commands}
+    assert commands == set(re.findall(r"\./farm ([a-z]+)", read("README.md")))
+
+
+def test_every_view_in_the_readme_exists() -> None:
+    assert set(re.findall(r"marketdata\.([a-z_]+)", read("README.md"))) <= set(VIEWS)
+
+
+def test_architecture_fits_on_a_page() -> None:
+    assert len(read("ARCHITECTURE.md").splitlines()) < 100
+
+
+def test_decisions_are_numbered_without_holes() -> None:
+    pages = [page for page in PAGES if page.startswith("docs/decisions/")]
+    assert [page[len("docs/decisions/") :][:4] for page in pages] == [f"{number:04}" for number in range(1, len(pages) + 1)]
+    for page in pages:
+        headings = re.findall(r"^## (.*)", read(page), re.MULTILINE)
+        assert headings == ["Context", "Choice", "What it costs"], page
+        assert len(read(page).splitlines()) <= 60, page
+
+
+def test_the_import_table_names_every_part() -> None:
+    tops = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.rglob("*.py")) and not path.name.startswith(".")} - {"tests", "bench"}
+    page = read("ARCHITECTURE.md")
+    assert [top for top in sorted(tops) if f"`{top}/" not in page] == []
