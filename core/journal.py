@@ -112,7 +112,7 @@ def unpack(body: bytes, header: Header) -> Frames:
 
 def microseconds(times_ns: Sequence[int]) -> Times:
     """Readings of the clock, as a batch keeps them."""
-    return np.array(times_ns, dtype=np.int64) // 1000
+    return np.fromiter(times_ns, np.int64, len(times_ns)) // 1000
 
 
 def data_fields(connection_id: str, batch_no: int, frames: Sequence[bytes], received_us: Times) -> dict[bytes, bytes]:
