@@ -44,11 +44,10 @@ def streamer(venue: str) -> None:
     """A streamer of the venue speaks, and a frame has arrived lately on one of its sockets."""
     knobs = settings.load()
     board = Board(redisdb.connect(knobs.redis_url, timeout_seconds=knobs.redis_timeout_seconds), knobs.key_prefix)
-    streams = [stream for vital in board.vitals("streamer").values() for stream in vital.get("streams", [])]
-    mine = [stream for stream in streams if str(stream["stream"]).partition(":")[0] == venue]
-    if not mine:
-        raise Unwell(f"no streamer of {venue} speaks")
-    newest = max(stream.get("last_data_us") or 0 for stream in mine)
+    streams = [stream for vital in board.vitals(f"streamer:{venue}").values() for stream in vital["streams"]]
+    if not streams:
+        raise Unwell(f"no streamer of {venue} speaks, or it has nothing to record yet")
+    newest = max(stream["last_data_us"] for stream in streams)
     age = time.time() - newest / 1_000_000
     if age > DATA_SECONDS:
         raise Unwell(f"{venue} has brought no data for {age:.0f} s")
