@@ -78,7 +78,7 @@ class Connection:
 
     def tick(self) -> None:
         if self.open:
-            self._perform(self.session.tick(self._clock(), self.batcher.frames))
+            self._perform(self.session.tick(self._clock(), self.batcher.frames, paused=self._paused))
 
     def change(self, symbols: Sequence[str]) -> None:
         if self.open:

@@ -136,9 +136,12 @@ class Session:
             return self._rotation("subscriptions changed")
         return [Event(SUBSCRIBED, {"added": added, "removed": removed}), *self._released(now)]
 
-    def tick(self, now: float, frames: int) -> list[Action]:
-        """`frames`: data frames of this connection so far."""
+    def tick(self, now: float, frames: int, *, paused: bool = False) -> list[Action]:
+        """`frames`: data frames of this connection so far. While we do not read (`paused`), silence says nothing about the venue."""
         if self._ending or self._ended:
+            return []
+        if paused:
+            self._last_data = self._last_entry = now
             return []
         if frames != self._frames:
             self._frames = frames
@@ -165,7 +168,7 @@ class Session:
         if not self.symbols:
             return ""
         if not self.proven:
-            return "no first frame" if now - self._opened >= self._channel.first_frame_seconds else ""
+            return "no first frame" if now - self._last_data >= self._channel.first_frame_seconds else ""
         return "idle" if now - self._last_data >= self._channel.idle_seconds else ""
 
     def _expect(self, symbols: Sequence[str], now: float) -> None:

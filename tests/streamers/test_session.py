@@ -1,5 +1,6 @@
 """Tables: (time, what came) in, actions out. Nothing here waits."""
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -94,6 +95,14 @@ def test_idle_is_the_age_of_the_last_data_frame() -> None:
 def test_data_keeps_a_connection_alive() -> None:
     made = proven()
     assert [made.tick(now, int(now)) for now in (9.0, 18.0, 27.0, 36.0)] == [[], [], [], []]
+
+
+@pytest.mark.parametrize("make", [opened, proven])
+def test_silence_of_our_own_making_is_not_held_against_the_venue(make: Callable[[], Session]) -> None:
+    made = make()
+    assert made.tick(100.0, 0, paused=True) == []
+    assert made.tick(109.0, 0) == []
+    assert made.tick(139.0, 0)[-1] in (Reconnect("no first frame"), Reconnect("idle"))
 
 
 def test_heartbeat_every_ten_seconds_without_a_batch() -> None:
