@@ -71,7 +71,13 @@ def started(name: str, argv: Sequence[str], folder: Path, env: Mapping[str, str]
     log = folder / f"{name}.log"
     with log.open("ab") as errors:
         process = subprocess.Popen(
-            bound_argv(argv, death_signal="KILL"), cwd=CHECKOUT, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True
+            bound_argv(argv, death_signal="KILL"),
+            cwd=CHECKOUT,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
         )
     child = Child(name, process, log)
     try:
@@ -111,4 +117,3 @@ def wait_until(ready: Callable[[], bool], seconds: float, what: str, alive: Sequ
         if time.monotonic() > deadline:
             raise Failed(f"{what} took longer than {seconds:g} s")
         time.sleep(0.05)
-

@@ -93,8 +93,9 @@ def _compare(lab: Lab, peer: Peer, channel: str, rows: int, pairs: int) -> Figur
         ours.append(drain_rate(lab, load))
         lab.say(f"{channel} pair {number}/{pairs}: cryptofeed {thousands(theirs[-1])}, drain {thousands(ours[-1])} rows/s")
     how = (
-        f"median of {pairs} pairs, alternated, the same {rows:,} {channel} frames on the same server, all rows counted in both: one drain from the journal to the last commit "
-        f"{spread(ours, thousands)} rows/s; cryptofeed 2.4.1, Binance futures handler and Postgres backend on uvloop, its tables, {group} frames an insert "
-        f"(the best of {', '.join(map(str, GROUPS))}): {spread(theirs, thousands)} rows/s"
+        f"median of {pairs} pairs, alternated, the same {rows:,} {channel} frames on the same server, all rows counted in both: "
+        f"one drain from the journal to the last commit {spread(ours, thousands)} rows/s; cryptofeed 2.4.1, Binance futures handler and "
+        f"Postgres backend on uvloop, its tables, {group} frames an insert (the best of {', '.join(map(str, GROUPS))}): "
+        f"{spread(theirs, thousands)} rows/s"
     )
     return bar.figure(paired_ratio(ours, theirs), how)

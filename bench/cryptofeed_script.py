@@ -28,11 +28,11 @@ def symbols_of(frames: list[str]) -> list[str]:
 
 
 async def measure(kind: str, frames: list[str], group: int, server: dict[str, object]) -> dict[str, float]:
-    import asyncpg
-    from cryptofeed.backends.postgres import TickerPostgres, TradePostgres
-    from cryptofeed.defines import TICKER, TRADES
-    from cryptofeed.exchanges import BinanceFutures
-    from cryptofeed.symbols import Symbols
+    import asyncpg  # type: ignore[import-not-found]
+    from cryptofeed.backends.postgres import TickerPostgres, TradePostgres  # type: ignore[import-not-found]
+    from cryptofeed.defines import TICKER, TRADES  # type: ignore[import-not-found]
+    from cryptofeed.exchanges import BinanceFutures  # type: ignore[import-not-found]
+    from cryptofeed.symbols import Symbols  # type: ignore[import-not-found]
 
     names = {f"{symbol.removesuffix('USDT')}-USDT-PERP": symbol for symbol in symbols_of(frames)}
     # Without this it would ask the real venue for its symbols.
@@ -50,7 +50,7 @@ async def measure(kind: str, frames: list[str], group: int, server: dict[str, ob
     for start in range(0, len(frames), group):
         for frame in frames[start : start + group]:
             await handler(frame, None, time.time())
-        while backend.queue.qsize() > 0:
+        while backend.queue.qsize() > 0:  # noqa: ASYNC110 (its queue tells when all is stored, not when all is taken)
             await asyncio.sleep(0)
     await backend.queue.join()
     seconds = time.perf_counter() - began

@@ -18,7 +18,9 @@ def drain_rate(lab: Lab, load: Backlog) -> float:
     """Rows a second of a drain in a process of its own, from its first read to its last commit; all rows must be there."""
     lab.clear()
     load.append(lab)
-    with started("drain", module("bench.drain_child", load.rows, DEADLINE_SECONDS), lab.folder, lab.environment(WRITER_GROUPS="1")) as child:
+    with started(
+        "drain", module("bench.drain_child", load.rows, DEADLINE_SECONDS), lab.folder, lab.environment(WRITER_GROUPS="1")
+    ) as child:
         child.line(DEADLINE_SECONDS)
         done = child.line(DEADLINE_SECONDS + 10)
     stored = lab.count(load.table)
@@ -36,8 +38,8 @@ def measure(lab: Lab, *, rows: int = ROWS, pairs: int = PAIRS) -> list[Figure]:
         drained.append(drain_rate(lab, load))
         lab.say(f"drain pair {number}/{pairs}: raw {thousands(raw[-1])}, drain {thousands(drained[-1])} rows/s")
     how = (
-        f"median of {pairs} pairs, alternated; {rows:,} bookTicker frames of {len(frames.SYMBOLS)} symbols in {len(load.entries)} zstd entries of the journal, "
-        f"one drain in a process of its own, first read to last commit: {spread(drained, thousands)} rows/s; "
+        f"median of {pairs} pairs, alternated; {rows:,} bookTicker frames of {len(frames.SYMBOLS)} symbols in {len(load.entries)} zstd "
+        f"entries of the journal, one drain in a process of its own, first read to last commit: {spread(drained, thousands)} rows/s; "
         f"{RAW_HOW.format(rows=lab.settings.writer_max_rows)}: {spread(raw, thousands)} rows/s"
     )
     return [BAR.figure(paired_ratio(drained, raw), how)]

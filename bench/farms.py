@@ -30,6 +30,17 @@ shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
 
 
+#: A word of its command line -> what a program is called here.
+_MARKS = {
+    "sandbox": "sandbox",
+    "streamers": "streamer",
+    "redis-server": "redis",
+    "postgres": "postgres",
+    "beat": "beat",
+    "flower": "flower",
+}
+
+
 @dataclass(frozen=True)
 class Farm:
     home: Path
@@ -48,8 +59,9 @@ class Farm:
 
 def _program(process: psutil.Process) -> str:
     words = process.cmdline()
-    for name, mark in (("sandbox", "sandbox"), ("streamer", "streamers"), ("redis", "redis-server"), ("postgres", "postgres"), ("beat", "beat"), ("flower", "flower")):
-        if any(Path(word).name == mark for word in words):
+    names = {Path(word).name for word in words}
+    for mark, name in _MARKS.items():
+        if mark in names:
             return name
     return f"worker {words[words.index('-Q') + 1]}" if "-Q" in words else Path(words[0]).name
 
@@ -62,7 +74,9 @@ def farm(say: Callable[[str], None], *options: str) -> Iterator[Farm]:
     home = Path(tempfile.mkdtemp(prefix="farm-", dir=folder))
     env = _environment(home)
     with (home / "guard.log").open("wb") as log:
-        guard = subprocess.Popen([sys.executable, "-c", _GUARD, str(home)], cwd=CHECKOUT, env=env, stdin=subprocess.PIPE, stderr=log, start_new_session=True)
+        guard = subprocess.Popen(
+            [sys.executable, "-c", _GUARD, str(home)], cwd=CHECKOUT, env=env, stdin=subprocess.PIPE, stderr=log, start_new_session=True
+        )
     try:
         say(f"./farm up {' '.join(options)}")
         _up(options, env)
@@ -91,7 +105,9 @@ def _environment(home: Path) -> dict[str, str]:
 def _up(options: Sequence[str], env: dict[str, str]) -> None:
     argv = [sys.executable, "-m", "ops", "up", *options]
     try:
-        done = subprocess.run(argv, cwd=CHECKOUT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=UP_SECONDS, check=False)
+        done = subprocess.run(
+            argv, cwd=CHECKOUT, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=UP_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired as exc:
         raise Failed(f"./farm up took longer than {UP_SECONDS} s") from exc
     if done.returncode:

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-SYMBOLS = tuple(f"{base}{letter}USDT" for base in ("BTC", "ETH", "SOL", "XRP", "DOGE", "1000PEPE", "LINK", "ADA") for letter in ("", *"ABCDEFGHIJKLMNOPQRSTUVWX"))
+_BASES = ("BTC", "ETH", "SOL", "XRP", "DOGE", "1000PEPE", "LINK", "ADA")
+SYMBOLS = tuple(f"{base}{letter}USDT" for base in _BASES for letter in ("", *"ABCDEFGHIJKLMNOPQRSTUVWX"))
 #: Frames of market data per second of market time.
 PACE = 20_000
 #: Binance's update ids of 2026; small ones would make smaller frames.

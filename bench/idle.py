@@ -1,7 +1,9 @@
 """idle_cpu: what a whole farm costs while its market is quiet."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+
+import psutil
 
 from bench.children import cpu_seconds
 from bench.farms import Farm, farm
@@ -19,14 +21,18 @@ RATE = "1"
 def measure(lab: Lab, *, seconds: float = SECONDS, settle_seconds: float = SETTLE_SECONDS) -> list[Figure]:
     with farm(lab.say, "--rate", RATE) as running:
         time.sleep(settle_seconds)
-        shares = _shares(running, seconds)
+        return [watched(running, seconds, settle_seconds)]
+
+
+def watched(running: Farm, seconds: float, settle_seconds: float) -> Figure:
+    shares = _shares(running, seconds)
     total = sum(shares.values())
     parts = ", ".join(f"{name} {share:.2f}" for name, share in sorted(shares.items(), key=lambda item: -item[1]))
     how = (
-        f"a farm of `./farm up --rate {RATE}`, {seconds:g} s after {settle_seconds:g} s, CPU of all its processes with their children from the kernel's accounts; "
-        f"the sandbox is the venue and left out: {parts}"
+        f"a farm of `./farm up --rate {RATE}`, {seconds:g} s after {settle_seconds:g} s, CPU of all its processes with their children "
+        f"from the kernel's accounts; the sandbox is the venue and left out: {parts}"
     )
-    return [BAR.figure(total, how)]
+    return BAR.figure(total, how)
 
 
 def _shares(running: Farm, seconds: float) -> Mapping[str, float]:
@@ -39,6 +45,6 @@ def _shares(running: Farm, seconds: float) -> Mapping[str, float]:
     return {name: 100 * (_spent(now.get(name, [])) - spent) / wall for name, spent in before.items()}
 
 
-def _spent(group: list) -> float:  # type: ignore[type-arg]
+def _spent(group: Sequence[psutil.Process]) -> float:
     waited = sum(sum(process.cpu_times()[2:4]) for process in group if process.is_running())
     return cpu_seconds(group) + float(waited)

@@ -40,8 +40,9 @@ def measure(
         found = [_window(lab, rate, first + i * seconds, seconds) for i in range(windows)]
         lab.say(f"lag at {rate}/s: p50 and p99 of each window " + ", ".join(f"{p50:.1f} {p99:.1f}" for p50, p99 in found))
         how = (
-            f"{rate:,} frames/s, three quotes to a trade, {len(frames.SYMBOLS)} symbols, `python -m streamers binance`, `celery -A tasks worker -Q writers -c 2` and beat; "
-            f"pg_xact_commit_timestamp(xmin) - received_at over all rows (the last flush to disk, below a millisecond here, comes after it), median of {windows} windows of {seconds:g} s"
+            f"{rate:,} frames/s, three quotes to a trade, {len(frames.SYMBOLS)} symbols, `python -m streamers binance`, `celery -A tasks worker "
+            f"-Q writers -c 2` and beat; pg_xact_commit_timestamp(xmin) - received_at over all rows (the flush to disk of the commit itself "
+            f"comes after it), median of {windows} windows of {seconds:g} s"
         )
         for bar, values in zip(BARS[rate], zip(*found, strict=True), strict=True):
             yield bar.figure(median(values), f"{how}: {spread(values)}")
@@ -53,14 +54,18 @@ def _run(lab: Lab, rate: float, seconds: float) -> float:
     live.announce(lab, "bookTicker", "aggTrade")
     port = free_port()
     env = live.environment(lab, port, WRITER_GROUPS="2")
-    with live.writers(lab, env) as running, live.venue(lab, port, "pace", rate, seconds + live.READY_SECONDS) as server:
-        with live.streamer(lab, env) as streamer:
-            wait_until(lambda: lab.count("trades") > 0 and lab.count("quotes") > 0, live.READY_SECONDS, "the first rows", [streamer, server])
-            began = time.time()
-            while time.time() < began + seconds + 1:
-                for child in (*running.values(), streamer, server):
-                    child.require_alive()
-                time.sleep(0.5)
+    with (
+        live.writers(lab, env) as running,
+        live.venue(lab, port, "pace", rate, seconds + live.READY_SECONDS) as server,
+        live.streamer(lab, env) as streamer,
+    ):
+        children = (*running.values(), streamer, server)
+        wait_until(lambda: lab.count("trades") > 0 and lab.count("quotes") > 0, live.READY_SECONDS, "the first rows", children)
+        began = time.time()
+        while time.time() < began + seconds + 1:
+            for child in children:
+                child.require_alive()
+            time.sleep(0.5)
     return began
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from bench import frames
@@ -47,7 +47,10 @@ def writers(lab: Lab, env: Mapping[str, str]) -> Iterator[dict[str, Child]]:
     """A Celery worker for the writers' queue and the schedule that rings it; ready when both groups are being drained."""
     with ExitStack() as stack:
         celery = {"worker": WORKER, "beat": ("beat", "--schedule", str(lab.folder / f"schedule-{time.time_ns()}"))}
-        running = {name: stack.enter_context(started(name, module("celery", "-A", "tasks", *argv), lab.folder, env)) for name, argv in celery.items()}
+        running = {
+            name: stack.enter_context(started(name, module("celery", "-A", "tasks", *argv), lab.folder, env))
+            for name, argv in celery.items()
+        }
         wait_until(lambda: _draining(lab) >= 2, READY_SECONDS, "the start of two drains", list(running.values()))
         yield running
 
@@ -62,5 +65,5 @@ def _draining(lab: Lab) -> int:
         connection.close()
 
 
-def streamer(lab: Lab, env: Mapping[str, str], *arguments: str) -> "contextmanager[Child]":  # type: ignore[type-arg]
-    return started("streamer", module("streamers", "binance", *arguments), lab.folder, env)  # type: ignore[return-value]
+def streamer(lab: Lab, env: Mapping[str, str], *arguments: str) -> AbstractContextManager[Child]:
+    return started("streamer", module("streamers", "binance", *arguments), lab.folder, env)

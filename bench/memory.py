@@ -35,7 +35,11 @@ def minutes_wanted() -> float:
 def measure(lab: Lab, *, minutes: float | None = None) -> list[Figure]:
     length = (minutes_wanted() if minutes is None else minutes) * 60
     with farm(lab.say, "--rate", f"{ROWS_PER_SECOND / RECORDED_SHARE:.0f}") as running:
-        rows, samples, restarts = _watch(running, length)
+        return [watched(running, length)]
+
+
+def watched(running: Farm, length: float) -> Figure:
+    rows, samples, restarts = _watch(running, length)
     growths = {f"{name} {pid}": _growth(series) for (name, pid), series in samples.items() if _whole(series, length)}
     if not growths:
         raise Failed("no process lived from the warm-up to the end")
@@ -43,11 +47,12 @@ def measure(lab: Lab, *, minutes: float | None = None) -> list[Figure]:
     is_full = length >= FULL_MINUTES * 60
     short = "" if is_full else f" SHORTENED from {FULL_MINUTES:g} minutes, so the bar is not met whatever the value."
     how = (
-        f"a farm of `./farm up`, {length / 60:g} minutes at {rows:,.0f} rows/s;{short} own memory of each process (RssAnon; the pages of PostgreSQL's shared buffers, a fixed size, are touched "
-        f"by and by), median of the last tenth against the median of the tenth after {WARM_SHARE * length / 60:g} minutes; greatest of {len(growths)} processes that lived through both: {worst}; "
+        f"a farm of `./farm up`, {length / 60:g} minutes at {rows:,.0f} rows/s;{short} own memory of each process (RssAnon; the pages of "
+        f"PostgreSQL's shared buffers, a fixed size, are touched by and by), median of the last tenth against the median of the tenth "
+        f"after {WARM_SHARE * length / 60:g} minutes; greatest of {len(growths)} processes that lived through both: {worst}; "
         f"{restarts} came or went in between"
     )
-    return [BAR.figure(growths[worst], how, valid=is_full)]
+    return BAR.figure(growths[worst], how, valid=is_full)
 
 
 def _watch(running: Farm, seconds: float) -> tuple[float, Samples, int]:
@@ -58,7 +63,7 @@ def _watch(running: Farm, seconds: float) -> tuple[float, Samples, int]:
             for process in group:
                 if (size := own_bytes(process)) is not None:
                     samples[name, process.pid].append((at, size))
-        time.sleep(EVERY_SECONDS)
+        time.sleep(min(EVERY_SECONDS, seconds / 100))
     rate = (_rows(running) - before) / (time.monotonic() - began)
     return rate, samples, sum(not _whole(series, seconds) for series in samples.values())
 

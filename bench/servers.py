@@ -21,7 +21,18 @@ from ops.local.servers import Servers, ephemeral_servers
 CHECKOUT = Path(__file__).resolve().parents[1]
 MIGRATE_SECONDS = 120
 #: Whatever a run writes is thrown away before the next: rows, and what the farm knows of itself. Instruments stay known.
-_TABLES = ("trades", "quotes", "candles", "tickers", "funding_rates", "open_interest", "stream_offsets", "sessions", "data_gaps", "quarantine")
+_TABLES = (
+    "trades",
+    "quotes",
+    "candles",
+    "tickers",
+    "funding_rates",
+    "open_interest",
+    "stream_offsets",
+    "sessions",
+    "data_gaps",
+    "quarantine",
+)
 
 
 @dataclass(frozen=True)
@@ -40,7 +51,14 @@ class Lab:
         """Of a program of the farm on these servers; nothing else that the caller's shell may have set reaches it."""
         knobs = {name for name, _, _ in settings.documented()}
         bare = {name: value for name, value in os.environ.items() if name not in knobs and not name.endswith(("_WS_URL", "_REST_URL"))}
-        return {**bare, **self.servers.environ, "FARM_HOME": str(self.folder / "home"), "LOG_LEVEL": "WARNING", "PYTHONPATH": str(CHECKOUT), **more}
+        return {
+            **bare,
+            **self.servers.environ,
+            "FARM_HOME": str(self.folder / "home"),
+            "LOG_LEVEL": "WARNING",
+            "PYTHONPATH": str(CHECKOUT),
+            **more,
+        }
 
     def connect(self) -> RawConnection:
         return engine.connect(self.servers.database_url, name="tapefarm bench")

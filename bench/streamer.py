@@ -19,7 +19,9 @@ SECONDS = 8.0
 SPARE_SECONDS = 4.0
 
 
-def measure(lab: Lab, *, rate: float = RATE, pairs: int = PAIRS, seconds: float = SECONDS, warm_seconds: float = WARM_SECONDS) -> list[Figure]:
+def measure(
+    lab: Lab, *, rate: float = RATE, pairs: int = PAIRS, seconds: float = SECONDS, warm_seconds: float = WARM_SECONDS
+) -> list[Figure]:
     ours, bare = [], []
     for number in range(1, pairs + 1):
         bare.append(_bare(lab, rate, seconds, warm_seconds))
@@ -27,9 +29,9 @@ def measure(lab: Lab, *, rate: float = RATE, pairs: int = PAIRS, seconds: float 
         lab.say(f"streamer pair {number}/{pairs}: bare client {bare[-1]:.2f}, streamer {ours[-1]:.2f} us a frame")
     value = median(a - b for a, b in zip(ours, bare, strict=True))
     how = (
-        f"median of {pairs} differences, alternated: CPU of `python -m streamers binance` (all threads, {seconds:g} s after {warm_seconds:g} s) {spread(ours)} us a frame, less that of a bare picows "
-        f"client which takes the bytes and counts, {spread(bare)}; {rate:,.0f} frames/s over two connections, one send a millisecond and connection, {len(frames.SYMBOLS)} symbols; "
-        f"appends go to a Redis that syncs each of them"
+        f"median of {pairs} differences, alternated: CPU of `python -m streamers binance` (all threads, {seconds:g} s) {spread(ours)} us a "
+        f"frame, less that of a bare picows client which takes the bytes and counts, {spread(bare)}; {rate:,.0f} frames/s over two "
+        f"connections, one send a millisecond and connection, {len(frames.SYMBOLS)} symbols; appends go to a Redis that syncs each of them"
     )
     return [BAR.figure(value, how)]
 
@@ -38,7 +40,11 @@ def _bare(lab: Lab, rate: float, seconds: float, warm_seconds: float) -> float:
     port = free_port()
     stream, channels = VENUES["binance"].stream, VENUES["binance"].channels
     urls = [stream.url(f"ws://127.0.0.1:{port}", channel, frames.SYMBOLS) for channel in channels]
-    with live.venue(lab, port, "pace", rate, warm_seconds + seconds + SPARE_SECONDS), started("bare", module("bench.bare_client", *urls), lab.folder, lab.environment()) as child:
+    client = module("bench.bare_client", *urls)
+    with (
+        live.venue(lab, port, "pace", rate, warm_seconds + seconds + SPARE_SECONDS),
+        started("bare", client, lab.folder, lab.environment()) as child,
+    ):
         child.line(live.READY_SECONDS)
         return _cost(child, rate, seconds, warm_seconds)
 
@@ -61,7 +67,7 @@ def _streamer(lab: Lab, rate: float, seconds: float, warm_seconds: float) -> flo
 def _reported(lab: Lab, rate: float) -> bool:
     """Whether the streamer says that it takes the whole rate; it looks every two seconds."""
     vitals = lab.board().vitals("streamer").values()
-    return sum(stream["frames_per_s"] for vital in vitals for stream in vital["streams"]) > 0.9 * rate
+    return sum(float(stream["frames_per_s"]) for vital in vitals for stream in vital["streams"]) > 0.9 * rate
 
 
 def _cost(child: Child, rate: float, seconds: float, warm_seconds: float) -> float:

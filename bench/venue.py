@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from multiprocessing import get_context
+from multiprocessing.queues import Queue
 from queue import Empty
 
 import numpy as np
@@ -47,7 +48,9 @@ def handshake(peer: socket.socket) -> str:
     lines = request.split(b"\r\n")
     key = next(line.split(b":", 1)[1].strip() for line in lines if line.lower().startswith(b"sec-websocket-key:"))
     accept = base64.b64encode(hashlib.sha1(key + _MAGIC).digest())
-    peer.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n")
+    peer.sendall(
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+    )
     return lines[0].split(b" ")[1].decode()
 
 
@@ -77,9 +80,9 @@ def slices(channel: str, rate: float, count: int) -> Iterator[list[bytes]]:
         yield [b"".join(text_frame(next(frames)) for _ in range(size)) for size in sizes]
 
 
-def _make(channel: str, rate: float, count: int, ready: "object") -> None:
+def _make(channel: str, rate: float, count: int, ready: "Queue[list[bytes]]") -> None:
     for made in slices(channel, rate, count):
-        ready.put(made)  # type: ignore[attr-defined]
+        ready.put(made)
 
 
 def pace(rate: float, seconds: float) -> Feed:

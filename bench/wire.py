@@ -26,7 +26,10 @@ def wire_run(lab: Lab, rows: int) -> tuple[float, float]:
     live.announce(lab, "bookTicker")
     port = free_port()
     env = live.environment(lab, port, WRITER_GROUPS="1")
-    with live.venue(lab, port, "blast", rows) as server, started("drain", module("bench.drain_child", rows, DEADLINE_SECONDS), lab.folder, env) as drain:
+    with (
+        live.venue(lab, port, "blast", rows) as server,
+        started("drain", module("bench.drain_child", rows, DEADLINE_SECONDS), lab.folder, env) as drain,
+    ):
         drain.line(DEADLINE_SECONDS)
         with live.streamer(lab, env, "--channels", "bookTicker"):
             done = drain.line(DEADLINE_SECONDS + 10)
@@ -50,10 +53,13 @@ def measure(lab: Lab, *, rows: int = ROWS, pairs: int = PAIRS) -> list[Figure]:
         plain.append(rows / wall)
         ours.append(rows / (wall - cpu / CORES))
         server_us.append(cpu / rows * 1e6)
-        lab.say(f"wire pair {number}/{pairs}: raw {thousands(raw[-1])}, wire {thousands(plain[-1])} rows/s, {thousands(ours[-1])} without the server's CPU")
+        lab.say(
+            f"wire pair {number}/{pairs}: raw {thousands(raw[-1])}, wire {thousands(plain[-1])}, {thousands(ours[-1])} without the server"
+        )
     how = (
-        f"median of {pairs} pairs, alternated; {rows:,} ready bookTicker frames, sent as fast as TCP takes them, through `python -m streamers binance`, the journal "
-        f"and one drain, first frame to last commit: {spread(plain, thousands)} rows/s. The server's CPU ({spread(server_us)} us a frame) shares the {CORES} cores and is "
-        f"excluded by taking 1/{CORES} of it off the wall time: {spread(ours, thousands)} rows/s. {RAW_HOW.format(rows=lab.settings.writer_max_rows)}: {spread(raw, thousands)} rows/s"
+        f"median of {pairs} pairs, alternated; {rows:,} ready bookTicker frames, sent as fast as TCP takes them, through `python -m "
+        f"streamers binance`, the journal and one drain, first frame to last commit: {spread(plain, thousands)} rows/s. The server's CPU "
+        f"({spread(server_us)} us a frame) shares the {CORES} cores and is excluded by taking 1/{CORES} of it off the wall time: "
+        f"{spread(ours, thousands)} rows/s. {RAW_HOW.format(rows=lab.settings.writer_max_rows)}: {spread(raw, thousands)} rows/s"
     )
     return [BAR.figure(paired_ratio(ours, raw), how)]

@@ -1,0 +1,49 @@
+"""Each stage runs from end to end, small. How fast it was is the benchmark's business, not a test's."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from bench import drain, idle, lag, memory, streamer, wire
+from bench.farms import farm
+from bench.figures import Figure
+from bench.servers import Lab
+
+pytestmark = pytest.mark.e2e
+
+
+def is_well_formed(figures: Iterable[Figure], *names: str) -> bool:
+    found = list(figures)
+    assert [figure.name for figure in found] == list(names)
+    assert all(figure.unit and figure.bar and len(figure.how) > 40 for figure in found)
+    return True
+
+
+def test_drain(lab: Lab) -> None:
+    assert is_well_formed(drain.measure(lab, rows=3_000, pairs=1), "drain_vs_copy")
+
+
+def test_wire(lab: Lab) -> None:
+    assert is_well_formed(wire.measure(lab, rows=3_000, pairs=1), "wire_vs_copy")
+
+
+def test_lag(lab: Lab) -> None:
+    figures = list(lag.measure(lab, rates=(500,), windows=1, seconds=1.5, warm_seconds=0.5))
+    assert is_well_formed(figures, "lag_500_p50", "lag_500_p99")
+    assert 0 < figures[0].value <= figures[1].value
+
+
+def test_streamer(lab: Lab) -> None:
+    assert is_well_formed(streamer.measure(lab, rate=500, pairs=1, seconds=0.5, warm_seconds=0.5), "streamer_us_per_frame")
+
+
+def test_a_whole_farm_watched_for_memory_and_cpu() -> None:
+    with farm(print, "--rate", "100") as running:
+        processes = running.processes()
+        assert {"postgres", "redis", "streamer", "beat", "flower", "supervisord", "worker writers"} <= set(processes)
+        assert "sandbox" not in processes
+        grown = memory.watched(running, 2.0)
+        quiet = idle.watched(running, 0.5, 0)
+    assert is_well_formed([grown, quiet], "memory_growth", "idle_cpu")
+    assert not grown.met and "SHORTENED" in grown.how
+    assert not running.home.exists()
