@@ -89,3 +89,12 @@ def test_a_frame_is_put_aside_once_and_cut_at_its_bound(write: Callable[..., Non
 def test_thousands_of_frames_at_once(write: Callable[..., None], query: Query) -> None:
     write(*(Unread(HERE, "c1", 1, i, AT, "why", b"raw") for i in range(3000)))
     assert query("SELECT count(*) FROM quarantine") == [(3000,)]
+
+
+def test_an_instrument_that_never_spoke_is_one_open_gap(write: Callable[..., None], query: Query) -> None:
+    write(evidence.Silent(HERE, 7, AT), evidence.Silent(HERE, 7, AT + 5), evidence.Silent(HERE, 8, AT))
+    write(GapClosed(HERE, AT + 10, AT + 11))
+    assert query("SELECT instrument_id, cause, state, event_to FROM data_gaps ORDER BY 1") == [
+        (7, "silent", "open", None),
+        (8, "silent", "open", None),
+    ]
