@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed
 
 from core.venue import Channel, Control, Decoded, Limits, Universe, Venue
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 40.0
 
 
 async def until(ready: Callable[[], Any], *, seconds: float = PATIENCE_SECONDS) -> None:

@@ -18,7 +18,7 @@ from core.board import Board
 from core.journal import CONNECTED, DISCONNECTED, START, StreamName
 from ops.local.ephemeral import Running
 from tests.streamers.journals import Log
-from tests.streamers.peer import Feed, binance_frame, until
+from tests.streamers.peer import PATIENCE_SECONDS, Feed, binance_frame, until
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 STREAM = StreamName("binance", "aggTrade")
@@ -90,7 +90,7 @@ def numbers(frames: list[bytes]) -> list[int]:
 
 
 async def ended(process: subprocess.Popen[bytes]) -> int:
-    await until(lambda: process.poll() is not None, seconds=8)
+    await until(lambda: process.poll() is not None)
     return process.returncode
 
 
@@ -164,10 +164,12 @@ def test_redis_killed_under_load(mortal_redis: Running, start: Start, log_of: Ca
     asyncio.run(play())
 
 
-def test_killed_while_spooling_the_next_one_replays_first(mortal_redis: Running, start: Start, log_of: Callable[[str], Log]) -> None:
+def test_killed_while_spooling_the_next_one_replays_first(
+    mortal_redis: Running, start: Start, log_of: Callable[[str], Log], tmp_path: Path
+) -> None:
     async def play() -> None:
         url = mortal_redis.server.url
-        spool = Path(start_home(start, url)) / "spool" / "binance-0-a"
+        spool = tmp_path / "home" / "spool" / "binance-0-a"
         async with Feed() as feed:
             first = start(url, feed.url)
             stream = Stream(feed)
@@ -199,18 +201,10 @@ def test_killed_while_spooling_the_next_one_replays_first(mortal_redis: Running,
     asyncio.run(play())
 
 
-def start_home(start: Start, url: str) -> str:
-    """The home that all streamers of this test share, as they are told it."""
-    process = start(url, "ws://127.0.0.1:1", "--replica", "probe")
-    environment = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
-    process.kill()
-    return next(item.partition(b"=")[2].decode() for item in environment if item.startswith(b"FARM_HOME="))
-
-
 async def settled(log: Log, count: int, *, tail: bool = False) -> Any:
     """The journal once it holds so many frames (`tail`: of its last connection)."""
     reading = await asyncio.to_thread(log.read, STREAM)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(reading.frames) < count or (tail and reading.types[-1] != DISCONNECTED):
             await asyncio.sleep(0.05)
             reading = await asyncio.to_thread(log.read, STREAM)
