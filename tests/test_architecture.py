@@ -189,7 +189,6 @@ NAMES_ALLOWED = {
     "docker-compose.yml": "one streamer a venue",
     "requirements-dev.in": "clients written by others, which the sandbox must satisfy",
     "requirements-dev.txt": "the same, compiled",
-    "pyproject.toml": "the same clients publish no types",
 }
 
 
