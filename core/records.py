@@ -38,10 +38,20 @@ class Kind:
     key: tuple[str, ...]
     sequence: str | None = None
     revises: bool = False
+    #: (previous, own): each update names the one before it, per instrument; a break proves a loss of unknown size
+    chain: tuple[str, str] | None = None
 
 
-def _kind(name: str, meaning: str, *columns: Column, key: tuple[str, ...] = (), sequence: str | None = None, revises: bool = False) -> Kind:
-    return Kind(name, meaning, (*_HEAD, *columns), ("instrument_id", "event_at", *key), sequence, revises)
+def _kind(
+    name: str,
+    meaning: str,
+    *columns: Column,
+    key: tuple[str, ...] = (),
+    sequence: str | None = None,
+    revises: bool = False,
+    chain: tuple[str, str] | None = None,
+) -> Kind:
+    return Kind(name, meaning, (*_HEAD, *columns), ("instrument_id", "event_at", *key), sequence, revises, chain)
 
 
 _HEAD = (
@@ -60,6 +70,10 @@ TRADES = _kind(
     Column("quantity_without_rpi", "float8", "Binance `nq`: quantity without retail-price-improvement fills; 0 is a value", nullable=True),
     Column("first_trade_id", "int8", "first single trade inside the aggregate", nullable=True),
     Column("last_trade_id", "int8", "last single trade inside the aggregate; ids between are not contiguous", nullable=True),
+    Column("mark_price", "float8", "mark price at the trade, in the unit of price", nullable=True),
+    Column("index_price", "float8", "index price at the trade", nullable=True),
+    Column("implied_volatility", "float8", "of an option, percent", nullable=True),
+    Column("flags", "int2", "1 liquidation, 2 block trade, 4 leg of a combo; absent where the venue does not say", nullable=True),
     key=("trade_id",),
     sequence="trade_id",
 )
@@ -102,6 +116,18 @@ TICKERS = _kind(
     Column("funding_rate", "float8", "fraction per funding interval, as estimated now", nullable=True),
     Column("interest_rate", "float8", "fraction per funding interval", nullable=True),
     Column("next_funding_at", "timestamptz", "when funding is exchanged next; absent where none is scheduled", nullable=True),
+    Column("last_price", "float8", "price of the last trade", nullable=True),
+    Column("open_interest", "float8", "outstanding, in the instrument's amount unit", nullable=True),
+    Column("volume", "float8", "traded in 24 hours, in base units", nullable=True),
+    Column("underlying_price", "float8", "of an option: the price its model uses", nullable=True),
+    Column("mark_iv", "float8", "implied volatility of the mark price, percent", nullable=True),
+    Column("bid_iv", "float8", "implied volatility of the best bid, percent; absent where there is no bid", nullable=True),
+    Column("ask_iv", "float8", "implied volatility of the best ask, percent; absent where there is no ask", nullable=True),
+    Column("delta", "float8", "change of the option's price per unit of the underlying", nullable=True),
+    Column("gamma", "float8", "change of delta per unit of the underlying", nullable=True),
+    Column("vega", "float8", "change of the price per percent of volatility", nullable=True),
+    Column("theta", "float8", "change of the price per day", nullable=True),
+    Column("rho", "float8", "change of the price per percent of interest", nullable=True),
 )
 
 FUNDING_RATES = _kind(
@@ -117,7 +143,38 @@ OPEN_INTEREST = _kind(
     Column("open_interest", "float8", "base units (contracts where the venue trades contracts)"),
 )
 
-KINDS = {kind.name: kind for kind in (TRADES, QUOTES, CANDLES, TICKERS, FUNDING_RATES, OPEN_INTEREST)}
+BOOK_DELTAS = _kind(
+    "book_deltas",
+    "one row per price level that changed; quantity is absolute, 0 removes the level",
+    Column("update_id", "int8", "venue's number of the change; Deribit: change_id, one counter for many instruments"),
+    Column("previous_id", "int8", "number of the change before it on this instrument"),
+    Column("side", "int2", "1 bid, -1 ask"),
+    Column("price", "float8", "price level"),
+    Column("quantity", "float8", "what stands there now; 0: nothing"),
+    key=("update_id", "side", "price"),
+    chain=("previous_id", "update_id"),
+)
+
+BOOK_SNAPSHOTS = _kind(
+    "book_snapshots",
+    "one row per price level of a whole book",
+    Column("update_id", "int8", "venue's number of the state"),
+    Column("side", "int2", "1 bid, -1 ask"),
+    Column("price", "float8", "price level"),
+    Column("quantity", "float8", "what stands there"),
+    key=("update_id", "side", "price"),
+)
+
+INDEX_PRICES = _kind(
+    "index_prices",
+    "price of an index; instrument_id is that of the index itself",
+    Column("price", "float8", "index price in quote units"),
+)
+
+KINDS = {
+    kind.name: kind
+    for kind in (TRADES, QUOTES, CANDLES, TICKERS, FUNDING_RATES, OPEN_INTEREST, BOOK_DELTAS, BOOK_SNAPSHOTS, INDEX_PRICES)
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ class Channel:
     instruments_per_connection: int  # how many subscriptions share a socket; below the venue's ceiling
     first_frame_seconds: float  # subscribed and no frame at all on the connection for so long: the route is dead
     idle_seconds: float  # nothing received for so long on a proven connection: reconnect
+    #: subscribed to as they stand, in the place of the instruments of the universe (index names, feeds of the whole venue)
+    topics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,10 @@ class Control:
     type: str
     request_id: int | None = None
     message: str = ""
+    #: to be sent back at once (a heartbeat that wants an answer)
+    answer: str = ""
+    #: of an ack: what the venue says it has subscribed, where it says so; what is missing from it was refused without a word
+    subscribed: tuple[str, ...] | None = None
 
 
 class StreamProtocol(Protocol):
@@ -111,6 +117,10 @@ class StreamProtocol(Protocol):
 
     #: every market-data frame begins so; others are asked about through `control`
     data_prefix: bytes
+
+    def greeting(self, channel: Channel, credentials: Mapping[str, str]) -> Sequence[str]:
+        """Frames to send on an open connection before anything else (heartbeat, login). `credentials` may be empty."""
+        ...
 
     def url(self, base: str, channel: Channel, symbols: Sequence[str]) -> str: ...
 
