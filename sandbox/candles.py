@@ -91,11 +91,18 @@ class Candles:
         rows["symbol"] = symbols[starts]
         rows["open"], rows["close"] = price[starts], price[lasts]
         rows["high"], rows["low"] = np.maximum.reduceat(price, starts), np.minimum.reduceat(price, starts)
-        sums = (steps, steps * price, taker, taker * price, batch["last_id"] - batch["first_id"] + 1)
+        turnover = self._turnover(symbols, steps, price)
+        sums = (steps, turnover, taker, np.where(taker > 0, turnover, 0), self._fills(batch))
         for name, values in zip(SUMMED, sums, strict=True):
             rows[name] = np.add.reduceat(values, starts)
         rows["first_id"], rows["last_id"] = batch["first_id"][starts], batch["last_id"][lasts]
         return rows
+
+    def _turnover(self, symbols: np.ndarray, steps: np.ndarray, price: np.ndarray) -> np.ndarray:
+        return np.asarray(steps * price)
+
+    def _fills(self, batch: np.ndarray) -> np.ndarray:
+        return np.asarray(batch["last_id"] - batch["first_id"] + 1)
 
     def at(self, symbol: int, minute_ms: int) -> np.ndarray | None:
         """The candle of one minute, None without trades."""

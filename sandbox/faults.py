@@ -10,8 +10,24 @@ MAX_SECONDS = 86_400.0
 MAX_COUNT = 1_000_000
 REMEMBERED = 200  # ended faults still listed
 
-# kind -> the other fields it takes, with their defaults; "seconds" or "count" bound it as said beside
-TIMED: dict[str, dict[str, Any]] = {
+Fields = dict[str, dict[str, Any]]  # kind -> the other fields it takes, with their defaults
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """What a venue can be asked for: bounded in seconds, in count, or over at once."""
+
+    timed: Fields
+    counted: Fields
+    instant: Fields
+
+    @property
+    def all(self) -> Fields:
+        return self.timed | self.counted | self.instant
+
+
+#: kinds every venue knows
+TIMED: Fields = {
     "stall": {"route": None},
     "half_open": {"route": None},
     "freeze": {"symbols": None},
@@ -21,22 +37,19 @@ TIMED: dict[str, dict[str, Any]] = {
     "rest_slow": {"delay_seconds": 3.0},
     "endless_pages": {},
 }
-COUNTED: dict[str, dict[str, Any]] = {
-    "skip": {"channel": "aggTrade", "symbol": None},
-    "repeat": {"channel": "aggTrade", "symbol": None},
-    "reorder": {"channel": "aggTrade", "symbol": None},
-    "torn": {"channel": "aggTrade", "symbol": None},
-    "corrupt": {"channel": "aggTrade", "symbol": None},
+COUNTED: Fields = {
     "unknown": {"route": None},
     "rest_429": {"retry_after": None},
     "rest_5xx": {"status": 500},
     "rest_huge": {"megabytes": 8},
 }
-INSTANT: dict[str, dict[str, Any]] = {
-    "drop": {"route": None},
-    "shutdown_notice": {"route": None, "grace_seconds": 10.0},
-}
-KINDS = TIMED | COUNTED | INSTANT
+INSTANT: Fields = {"drop": {"route": None}}
+FRAME_KINDS = ("skip", "repeat", "reorder", "torn", "corrupt")
+
+
+def frame_kinds(channel: str) -> Fields:
+    """Kinds that strike single frames, of this channel unless another is named."""
+    return {kind: {"channel": channel, "symbol": None} for kind in FRAME_KINDS}
 
 
 class BadFault(ValueError):
@@ -74,6 +87,7 @@ class Fault:
 class Faults:
     """The faults of one venue; `changed` runs whenever one begins or ends."""
 
+    kinds: Kinds
     note: Callable[..., None]
     changed: Callable[[Fault], None]
     active: list[Fault] = field(default_factory=list)
@@ -81,20 +95,20 @@ class Faults:
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def add(self, command: dict[str, Any], now_us: int) -> Fault:
-        kind = command.get("kind")
-        if kind not in KINDS:
-            raise BadFault(f"unknown kind {kind!r}; known: {', '.join(sorted(KINDS))}")
-        unknown = set(command) - set(KINDS[kind]) - {"venue", "kind", "seconds", "count"}
+        kind, kinds = command.get("kind"), self.kinds.all
+        if kind not in kinds:
+            raise BadFault(f"unknown kind {kind!r}; known: {', '.join(sorted(kinds))}")
+        unknown = set(command) - set(kinds[kind]) - {"venue", "kind", "seconds", "count"}
         if unknown:
             raise BadFault(f"{kind} takes no {', '.join(sorted(unknown))}")
-        fields = {name: command.get(name, default) for name, default in KINDS[kind].items()}
+        fields = {name: command.get(name, default) for name, default in kinds[kind].items()}
         fault = Fault(next(self._ids), kind, fields)
         seconds, count = command.get("seconds"), command.get("count")
-        if kind in TIMED or seconds is not None:
+        if kind in self.kinds.timed or seconds is not None:
             fault.until_us = now_us + int(min(float(10 if seconds is None else seconds), MAX_SECONDS) * 1e6)
-        if (kind in COUNTED and seconds is None) or count is not None:
+        if (kind in self.kinds.counted and seconds is None) or count is not None:
             fault.remaining = min(int(1 if count is None else count), MAX_COUNT)
-        if kind in INSTANT:
+        if kind in self.kinds.instant:
             fault.remaining = 1
         self.active.append(fault)
         self.note("asked", **fault.report())

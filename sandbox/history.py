@@ -5,6 +5,7 @@ Blocks of records carry each instrument's last id, so a search costs a bisection
 
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,6 +120,12 @@ class TradeHistory:
         if position < len(self._blocks):
             return self._blocks[position].last_id(symbol) + 1
         return self.latest_id(symbol) + 1
+
+    def newest_first(self) -> Iterator[np.ndarray]:
+        """All records in blocks of emission order, the latest block first."""
+        yield self._open[: self._open_count]
+        for block in reversed(self._blocks):
+            yield self._segments.read(block.path, block.first, block.count)
 
     def latest_id(self, symbol: int) -> int:
         live = self._open[: self._open_count]

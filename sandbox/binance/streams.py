@@ -1,10 +1,8 @@
 """Stream names: what they mean, on which route they flow, and who listens. Routing as enforced since 2026-04-23."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
-
-import numpy as np
 
 from sandbox.sockets import Socket
 
@@ -47,25 +45,6 @@ def parse(name: str, symbols: dict[str, int]) -> Stream | None:
     if channel in PER_SYMBOL and symbol in symbols:
         return Stream(channel, symbols[symbol])
     return None
-
-
-class Targets:
-    """Who gets one busy channel, per instrument: as lists for the writer and as counts for the ledger."""
-
-    def __init__(self) -> None:
-        self.sockets: list[tuple[Socket, ...]] = []
-        self.prefixes: list[bytes] = []  # head of the combined form
-        self.live = np.zeros(0, np.uint16)  # sockets that would be written to
-        self.wanted = np.zeros(0, np.uint16)  # sockets subscribed, withheld ones too
-
-    def rebuild(self, listeners: dict[int, dict[Socket, None]], size: int, silenced: Callable[[Socket], bool]) -> None:
-        self.sockets = [()] * size
-        self.live, self.wanted = np.zeros(size, np.uint16), np.zeros(size, np.uint16)
-        for symbol, sockets in listeners.items():
-            live = tuple(socket for socket in sockets if not silenced(socket))
-            self.sockets[symbol] = live
-            self.live[symbol] = len(live)
-            self.wanted[symbol] = sum(not socket.closing for socket in sockets)
 
 
 class Hub:

@@ -8,13 +8,13 @@ import numpy as np
 
 from sandbox.binance import wire
 from sandbox.binance.books import Books
-from sandbox.binance.emitter import Channel, Counts, afflict, push, push_afflicted, settle
 from sandbox.binance.streams import Hub
 from sandbox.binance.timers import Timers, level
-from sandbox.binance.troubles import Troubles
+from sandbox.binance.troubles import KINDS, Troubles
 from sandbox.binance.universe import Listing, generated, restored, stored, universe
 from sandbox.candles import Candles
 from sandbox.config import Config
+from sandbox.emission import Channel, Counts, afflict, push, send, settle
 from sandbox.engine import QUOTE, TRADE, Clock, Instrument, Market, Pace
 from sandbox.faults import Faults
 from sandbox.history import TradeHistory
@@ -39,13 +39,13 @@ class Binance:
         )
         self.hub = Hub()
         self.troubles = Troubles(self)
-        self.faults = Faults(note=self.troubles.note, changed=self.troubles.changed)
+        self.faults = Faults(KINDS, note=self.troubles.note, changed=self.troubles.changed)
         self.weights = Weights(config.weight_limit, config.ban_seconds)
         self.quotes, self.trades = (
-            Channel("bookTicker", wire.book_ticker_columns),
-            Channel("aggTrade", wire.agg_trade_columns),
+            Channel("bookTicker", wire.book_ticker_columns, wire.corrupted),
+            Channel("aggTrade", wire.agg_trade_columns, wire.corrupted),
         )
-        self.raw_trades = Channel("trade", wire.trade_columns)
+        self.raw_trades = Channel("trade", wire.trade_columns, wire.corrupted)
         self.counts = {"trades": Counts(), "quotes": Counts()}
         self.extra: dict[str, int] = {}  # frames of channels that are not in the ledger
         self.listings: list[Listing] = []
@@ -82,9 +82,8 @@ class Binance:
             self.stream_names.append(stream_name)
             self.index[listing.symbol] = self.by_stream_name[stream_name] = symbol
             self.templates.append(shapes)
-            self.quotes.add(stream_name, shapes.book_ticker)
-            self.trades.add(stream_name, shapes.agg_trade)
-            self.raw_trades.add(stream_name, shapes.trade)
+            for channel, template in ((self.quotes, shapes.book_ticker), (self.trades, shapes.agg_trade), (self.raw_trades, shapes.trade)):
+                channel.add(template, wire.stream_prefix(f"{stream_name}@{channel.name}"))
         instruments = self.market.instruments
         self.price_units = np.array([10**i.price_decimals for i in instruments], np.int64)
         self.quantity_units = np.array([10**i.quantity_decimals for i in instruments], np.int64)
@@ -205,13 +204,13 @@ class Binance:
             batch["update_id"],
             batch["event_us"],
         )
-        self._push(batch, self.quotes)
+        send(batch, self.quotes)
 
     def _emit_trades(self, batch: np.ndarray, forced: int | None) -> None:
         self._settle(batch, self.trades, "trades", forced)
         self.history.append(batch)
         self.candles.add(batch)
-        self._push(batch, self.trades)
+        send(batch, self.trades)
         if self.raw_trades.targets.live.any():
             symbols = batch["symbol"]
             seen = self.raw_trades.targets.live[symbols] > 0
@@ -226,12 +225,11 @@ class Binance:
             afflict(batch, channel.name, self.faults, self.index, forced)
         self.counts[kind].add(batch)
 
-    def _push(self, batch: np.ndarray, channel: Channel) -> None:
-        sent = batch[batch["delivered"] > 0]
-        if len(sent):
-            (push_afflicted if sent["fault"].any() else push)(sent, channel)
-
     # --- outside views
+
+    @property
+    def trading(self) -> np.ndarray:
+        return self.market.trading
 
     def levels(self, symbol: int, levels: list[tuple[int, int]]) -> list[list[str]]:
         instrument = self.market.instruments[symbol]

@@ -92,14 +92,17 @@ def rest_trades(rows: np.ndarray, template: bytes) -> bytes:
 
 
 def wrapped(name: str, payload: bytes) -> bytes:
-    return b'{"stream":"' + name.encode() + b'","data":' + payload + b"}"
+    return stream_prefix(name) + payload + b"}"
 
 
-def corrupted(kind: str, turn: int, row: tuple[object, ...], template: bytes) -> bytes:
+def stream_prefix(name: str) -> bytes:
+    return b'{"stream":"' + name.encode() + b'","data":'
+
+
+def corrupted(kind: str, turn: int, payload: bytes) -> bytes:
     """A frame that is valid JSON of the right event, with one value no reader may accept."""
-    text = template % row
     key = b'"p":' if kind == "aggTrade" else b'"b":'
-    head, rest = text.split(key, 1)
+    head, rest = payload.split(key, 1)
     value, tail = rest.split(b",", 1)
     bad = (b'"NaN"', b"null", b'{"price":' + value + b"}", b'"Infinity"', b"[]")[turn % 5]
     return head + key + bad + b"," + tail

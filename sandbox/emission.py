@@ -3,21 +3,45 @@
 `delivered` and `fault` of a record are settled before the ledger is written, and the ledger before any socket.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from sandbox.binance import wire
-from sandbox.binance.streams import Targets
 from sandbox.faults import Faults
 from sandbox.sockets import Socket
 from sandbox.wsframes import HEADERS, text_frame
 
-NONE, TORN, SKIPPED, REPEATED, REORDERED, CORRUPTED = range(6)
-CODES = {"torn": TORN, "skip": SKIPPED, "repeat": REPEATED, "reorder": REORDERED, "corrupt": CORRUPTED}
+NONE, TORN, SKIPPED, REPEATED, REORDERED, CORRUPTED, UNCHAINED = range(7)
+CODES = {
+    "torn": TORN,
+    "skip": SKIPPED,
+    "repeat": REPEATED,
+    "reorder": REORDERED,
+    "corrupt": CORRUPTED,
+    "broken_chain": UNCHAINED,
+}
+SINGLE = ("skip", "torn", "corrupt", "repeat", "broken_chain")  # kinds that strike one event at a time
 CODE_NAMES = {SKIPPED: "withheld", **{code: name for name, code in CODES.items() if code != SKIPPED}}
+
+
+class Targets:
+    """Who gets one busy channel, per instrument: as lists for the writer and as counts for the ledger."""
+
+    def __init__(self) -> None:
+        self.sockets: list[tuple[Socket, ...]] = []
+        self.live = np.zeros(0, np.uint16)  # sockets that would be written to
+        self.wanted = np.zeros(0, np.uint16)  # sockets subscribed, withheld ones too
+
+    def rebuild(self, listeners: Mapping[int, Iterable[Socket]], size: int, silenced: Callable[[Socket], bool]) -> None:
+        self.sockets = [()] * size
+        self.live, self.wanted = np.zeros(size, np.uint16), np.zeros(size, np.uint16)
+        for symbol, sockets in listeners.items():
+            live = tuple(socket for socket in sockets if not silenced(socket))
+            self.sockets[symbol] = live
+            self.live[symbol] = len(live)
+            self.wanted[symbol] = sum(not socket.closing for socket in sockets)
 
 
 @dataclass
@@ -26,13 +50,18 @@ class Channel:
 
     name: str
     columns: Callable[[np.ndarray], list[Any]]
+    corrupted: Callable[[str, int, bytes], bytes]  # (channel, turn, payload) -> valid JSON with one impossible value
     templates: list[bytes] = field(default_factory=list)
-    prefixes: list[bytes] = field(default_factory=list)
+    prefixes: list[bytes] = field(default_factory=list)  # head of the combined form
     targets: Targets = field(default_factory=Targets)
 
-    def add(self, stream_symbol: str, template: bytes) -> None:
+    def add(self, template: bytes, prefix: bytes = b"") -> None:
         self.templates.append(template)
-        self.prefixes.append(b'{"stream":"' + f"{stream_symbol}@{self.name}".encode() + b'","data":')
+        self.prefixes.append(prefix)
+
+    def payloads(self, batch: np.ndarray) -> list[bytes]:
+        templates, rows = self.templates, zip(*self.columns(batch), strict=True)
+        return [templates[symbol] % row for symbol, row in zip(batch["symbol"].tolist(), rows, strict=True)]
 
 
 @dataclass
@@ -71,7 +100,7 @@ def afflict(batch: np.ndarray, channel: str, faults: Faults, index: dict[str, in
         fault = faults.first("reorder", channel=channel)
         if fault and hit.any():
             fault.take(int(hit.sum()))
-    for kind in ("skip", "torn", "corrupt", "repeat"):
+    for kind in SINGLE:
         for fault in faults.of(kind, channel=channel):
             open_rows = (batch["delivered"] > 0) & (batch["fault"] == NONE)
             if fault.fields["symbol"] is not None:
@@ -86,9 +115,8 @@ def afflict(batch: np.ndarray, channel: str, faults: Faults, index: dict[str, in
 
 def push(batch: np.ndarray, channel: Channel) -> None:
     """Frames of a batch without frame faults, to the outboxes of their listeners."""
-    targets, templates, prefixes, headers = channel.targets.sockets, channel.templates, channel.prefixes, HEADERS
-    for symbol, row in zip(batch["symbol"].tolist(), zip(*channel.columns(batch), strict=True), strict=True):
-        payload = templates[symbol] % row
+    targets, prefixes, headers = channel.targets.sockets, channel.prefixes, HEADERS
+    for symbol, payload in zip(batch["symbol"].tolist(), channel.payloads(batch), strict=True):
         for socket in targets[symbol]:
             body = prefixes[symbol] + payload + b"}" if socket.combined else payload
             socket.out.append(headers[len(body)])
@@ -97,24 +125,28 @@ def push(batch: np.ndarray, channel: Channel) -> None:
 
 def push_afflicted(batch: np.ndarray, channel: Channel) -> None:
     """The same, frame by frame, doing to each what its fault says."""
-    rows = list(zip(batch["symbol"].tolist(), batch["fault"].tolist(), zip(*channel.columns(batch), strict=True), strict=True))
+    rows = list(zip(batch["symbol"].tolist(), batch["fault"].tolist(), channel.payloads(batch), strict=True))
     swapped = [i for i, row in enumerate(rows) if row[1] == REORDERED]
     for i, row in zip(swapped, [rows[j] for j in reversed(swapped)], strict=True):
         rows[i] = row
-    for turn, (symbol, fault, row) in enumerate(rows):
-        template = channel.templates[symbol]
-        payload = template % row
-        if fault == CORRUPTED:
-            payload = wire.corrupted(channel.name, turn, row, template)
+    for turn, (symbol, fault, payload) in enumerate(rows):
+        sound = channel.corrupted(channel.name, turn, payload) if fault == CORRUPTED else payload
         for socket in channel.targets.sockets[symbol]:
-            socket.out += _frames(socket, channel.prefixes[symbol], payload, fault)
+            body = channel.prefixes[symbol] + sound + b"}" if socket.combined else sound
+            socket.out += faulty(body, fault)
 
 
-def _frames(socket: Socket, prefix: bytes, payload: bytes, fault: int) -> list[bytes]:
-    body = prefix + payload + b"}" if socket.combined else payload
+def faulty(body: bytes, fault: int) -> list[bytes]:
+    """The frames of one payload: half of it, twice, or just so."""
     if fault == TORN:
-        body = body[: len(body) // 2]
         # half a character would be bad UTF-8, and the client's library would close the socket over it
-        body = body.decode("utf-8", "ignore").encode()
+        body = body[: len(body) // 2].decode("utf-8", "ignore").encode()
     frame = text_frame(body)
     return [frame, frame] if fault == REPEATED else [frame]
+
+
+def send(batch: np.ndarray, channel: Channel) -> None:
+    """What of a batch was settled to be delivered."""
+    sent = batch[batch["delivered"] > 0]
+    if len(sent):
+        (push_afflicted if sent["fault"].any() else push)(sent, channel)
