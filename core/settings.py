@@ -60,6 +60,7 @@ class Settings:
     gap_lookback_hours: float = _knob(48.0, "how far back a starting drain looks for the last id of an instrument")
 
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
+    logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and _CLIENT_SECRET, as set
     collect: Mapping[str, Collect] = field(default_factory=dict)  # farm.toml
 
     def __post_init__(self) -> None:
@@ -89,17 +90,26 @@ class Settings:
     def rest_url(self, venue: str, default: str) -> str:
         return self.endpoints.get(f"{venue.upper()}_REST_URL", default)
 
+    def credentials(self, venue: str) -> Mapping[str, str]:
+        """client_id and client_secret, or neither. Raises SettingsError when only one of them is set."""
+        names = {key: f"{venue.upper()}_{key.upper()}" for key in ("client_id", "client_secret")}
+        missing = [name for name in names.values() if name not in self.logins]
+        if len(missing) == 1:
+            raise SettingsError(f"{missing[0]} is not set: give {' and '.join(names.values())}, or neither")
+        return {} if missing else {key: self.logins[name] for key, name in names.items()}
+
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings of this process. Raises SettingsError with the variable's name and what it may be."""
-    known = {f.name.upper(): f for f in fields(Settings) if f.name not in ("endpoints", "collect")}
+    known = {f.name.upper(): f for f in fields(Settings) if "meaning" in f.metadata}
     values: dict[str, Any] = {}
     for name, spec in known.items():
         if environ.get(name, "") != "":
             values[spec.name] = _parsed(name, environ[name], type(spec.default))
     endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL")) and v}
+    logins = {k: v for k, v in environ.items() if k.endswith(("_CLIENT_ID", "_CLIENT_SECRET")) and v}
     toml = ROOT / values.get("farm_toml", known["FARM_TOML"].default)
-    return Settings(**values, endpoints=endpoints, collect=read_farm_toml(toml))
+    return Settings(**values, endpoints=endpoints, logins=logins, collect=read_farm_toml(toml))
 
 
 def read_farm_toml(path: Path) -> dict[str, Collect]:
@@ -154,4 +164,6 @@ def documented() -> list[tuple[str, str, str]]:
         if "meaning" in spec.metadata:
             assert spec.default is not MISSING
             rows.append((spec.name.upper(), str(spec.default), spec.metadata["meaning"]))
+    rows.append(("VENUE_CLIENT_ID", "", "login at a venue that gives more to who has one, with its name for VENUE; both or neither"))
+    rows.append(("VENUE_CLIENT_SECRET", "", "and its secret, which is never logged"))
     return rows

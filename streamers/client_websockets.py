@@ -16,6 +16,10 @@ from streamers.errors import BadAddress, ConnectFailed, Refused
 
 log = logging.getLogger(__name__)
 
+#: At DEBUG the library writes down every frame, and with it a login.
+_library_log = logging.getLogger(f"{__name__}.library")
+_library_log.setLevel(logging.INFO)
+
 #: The default of 16 pauses the transport on every burst.
 MAX_QUEUE_FRAMES = 1024
 
@@ -98,6 +102,7 @@ async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, timeou
             close_timeout=CLOSE_SECONDS,
             ping_interval=None,  # a pong proves nothing; data does
             proxy=None,
+            logger=_library_log,
         )
     except InvalidURI as exc:
         raise BadAddress(f"{url[:80]!r} is no WebSocket address") from exc
