@@ -105,9 +105,9 @@ class Connection:
             if self.session.proving:
                 self._perform(self.session.data(frame))
             return
-        level = logging.DEBUG if control.type in ("ack", "pong") else logging.WARNING
+        level = logging.WARNING if control.type in ("error", "closing") else logging.DEBUG
         log.log(level, "protocol frame id=%s type=%s message=%s", self.id, control.type, control.message)
-        self._perform(self.session.control(control))
+        self._perform(self.session.control(control, self._clock()))
 
     def _perform(self, actions: Sequence[Action]) -> None:
         for action in actions:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from os import getpid
 from random import Random
@@ -61,6 +61,7 @@ class Wiring:
     pacer: Pacer
     put: Callable[[Batch], None]
     random: Random
+    credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class Slot:
@@ -187,6 +188,7 @@ class Slot:
             about={"url": f"{parts.hostname}{parts.path}", "incarnation": wiring.incarnation, "shard": self.stream.shard},
             # An address that does not depend on the symbols cannot have named them.
             url_subscribes=url != self._url(()),
+            greeting=venue.stream.greeting(self._channel, wiring.credentials),
             jitter=wiring.random.random(),
         )
         batcher = Batcher(self.stream, connection_id, max_bytes=wiring.batch_max_bytes, linger=wiring.linger, put=wiring.put)

@@ -74,6 +74,7 @@ class Supervisor:
             pacer=Pacer(),
             put=self._publisher.put,
             random=Random(),
+            credentials=settings.credentials(venue.name),
         )
         self._slots: dict[str, dict[int, Slot]] = {}
         self._tasks: dict[Slot, asyncio.Task[None]] = {}

@@ -1,7 +1,7 @@
 """The other end of a streamer: a feed server over real sockets, and a venue so small that a test can say all of it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any, Self
 from urllib.parse import unquote
@@ -57,14 +57,21 @@ class Feed:
         try:
             while True:
                 texts.append(str(await connection.recv()))
+                await self._talk(connection, texts[-1])
         except ConnectionClosed:
             return
+
+    async def _talk(self, connection: ServerConnection, text: str) -> None:
+        """What a server answers by itself; this one says nothing."""
 
 
 class TinyStream:
     """Data begins with `s:NAME `; `ack`, `error` and `closing` are the protocol's own."""
 
     data_prefix = b"s:"
+
+    def greeting(self, channel: Channel, credentials: Mapping[str, str]) -> Sequence[str]:
+        return ()
 
     def url(self, base: str, channel: Channel, symbols: Sequence[str]) -> str:
         return f"{base}/{channel.name}?{'/'.join(symbols)}"

@@ -51,7 +51,7 @@ def test_the_first_data_frame_proves_the_connection_and_each_symbol_its_subscrip
 
 def test_an_ack_proves_nothing() -> None:
     made = opened()
-    assert made.control(Control("ack", 1)) == []
+    assert made.control(Control("ack", 1), 1.0) == []
     assert not made.proven
     assert made.tick(10.0, 0) == [Reconnect("no first frame")]
 
@@ -66,7 +66,7 @@ def test_an_ack_proves_nothing() -> None:
     ],
 )
 def test_protocol_frames(control: Control, expected: list[Any]) -> None:
-    assert proven().control(control) == expected
+    assert proven().control(control, 1.0) == expected
 
 
 @pytest.mark.parametrize(
@@ -134,6 +134,108 @@ def test_frames_that_tell_no_symbol_end_the_proof_by_subscription() -> None:
     made.data(b"whatever")
     assert made.tick(50.0, 1) == []
     assert (made.unproven, made.proving) == (0, False)
+
+
+def test_the_greeting_goes_before_the_subscriptions() -> None:
+    made = session(stream=SilentStream(), url_subscribes=False, greeting=["hello", "secret"])
+    assert made.opened(5.0)[1:] == [Send("hello")]
+    assert [made.tick(now, 0) for now in (5.4, 5.5, 6.0)] == [[], [Send("secret")], [Send("sub 1 A B")]]
+    assert "secret" not in repr(Send("secret"))
+
+
+def test_an_answer_does_not_wait_behind_subscriptions_but_counts_as_a_message() -> None:
+    made = session(stream=SilentStream(), url_subscribes=False, greeting=["hello"])
+    made.opened(5.0)
+    assert made.control(Control("pong", answer="here"), 5.1) == [Send("here")]
+    assert [made.tick(now, 0) for now in (5.5, 5.6)] == [[], [Send("sub 1 A B")]]
+
+
+def ack(request_id: int, granted: str = "") -> Control:
+    return Control("ack", request_id, subscribed=tuple(granted.split()))
+
+
+REFUSED_B = Event(SUBSCRIBED, {"unproven": ["B"], "cause": "not subscribed"})
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        pytest.param([(1, ack(1, "C B A")), (40, None)], {}, id="all were granted, in another order"),
+        pytest.param([(1, Control("ack", 1)), (40, None)], {}, id="an ack that lists nothing says nothing"),
+        pytest.param([(1, ack(9, "A")), (40, None)], {}, id="an answer to something else"),
+        pytest.param([(1, ack(1, "A C")), (5.9, None)], {}, id="left out, and given time"),
+        pytest.param([(1, ack(1, "A C")), (6, None), (40, None)], {6: [Send("sub 2 B")]}, id="asked for once more, no answer"),
+        pytest.param([(1, ack(1, "A C")), (6, None), (7, ack(2, "B")), (40, None)], {6: [Send("sub 2 B")]}, id="granted then"),
+        pytest.param(
+            [(1, ack(1, "A C")), (6, None), (7, ack(2)), (8, ack(2)), (40, None), (99, None)],
+            {6: [Send("sub 2 B")], 7: [REFUSED_B]},
+            id="refused twice: told once, not asked for again",
+        ),
+        pytest.param([(1, ack(1, "A")), (2, ack(1, "B C")), (40, None)], {}, id="an answer in two parts"),
+        pytest.param([(1, ack(1, "A C")), (2, ack(1, "A C")), (5, None)], {}, id="the same answer twice"),
+        pytest.param([(1, ack(1, "A C")), (2, b"s:B 1"), (40, None)], {}, id="a frame outweighs an ack"),
+        pytest.param(
+            [(1, ack(1, "A C")), (2, ("A", "C")), (40, None)],
+            {2: [Event(SUBSCRIBED, {"added": [], "removed": ["B"]}), Send("unsub 2 B")]},
+            id="it has left the universe",
+        ),
+        pytest.param(
+            [(2, ("A", "C")), (3, ack(2)), (40, None)],
+            {2: [Event(SUBSCRIBED, {"added": [], "removed": ["B"]}), Send("unsub 2 B")]},
+            id="the answer to an unsubscription is no refusal",
+        ),
+        pytest.param(
+            [(1, ack(1, "A C")), (6, None), (7, ack(2)), (8, ("A", "B")), (9, None), (10, ack(4)), (15, None), (16, ack(5))],
+            {
+                6: [Send("sub 2 B")],
+                7: [REFUSED_B],
+                8: [Event(SUBSCRIBED, {"added": [], "removed": ["C"]}), Send("unsub 3 C")],
+                9: [Send("sub 4 B")],
+                15: [Send("sub 5 B")],
+                16: [REFUSED_B],
+            },
+            id="the universe has changed: asked for and told anew",
+        ),
+    ],
+)
+def test_an_ack_that_leaves_a_name_out(steps: list[tuple[float, Any]], expected: dict[float, list[Any]]) -> None:
+    made = session("A B C", stream=SilentStream(), url_subscribes=False)
+    made.opened(0.0)
+    made.data(b"s:A 1")
+    made.data(b"s:C 1")
+    found = {}
+    for frames, (now, step) in enumerate(steps, start=1):
+        match step:
+            case Control():
+                actions = made.control(step, now)
+            case bytes():
+                actions = made.data(step)
+            case None:
+                actions = made.tick(now, frames)
+            case symbols:
+                actions = made.change(symbols, now)
+        if actions:
+            found[now] = actions
+    assert found == expected
+
+
+def test_a_refused_name_is_not_waited_for_and_stays_counted() -> None:
+    made = session(stream=SilentStream(), url_subscribes=False)
+    made.opened(0.0)
+    made.control(ack(1, "A"), 1.0)
+    made.tick(6.0, 0)
+    made.control(ack(2), 7.0)
+    made.data(b"s:A 1")
+    assert (made.unproven, made.proving, made.settled) == (1, False, True)
+
+
+def test_a_connection_to_which_nothing_was_granted_is_given_up() -> None:
+    made = session("B", stream=SilentStream(), url_subscribes=False)
+    made.opened(0.0)
+    made.control(ack(1), 1.0)
+    assert made.tick(6.0, 0) == [Send("sub 2 B")]
+    assert made.control(ack(2), 7.0) == [REFUSED_B]
+    assert made.tick(10.0, 0) == [Reconnect("no first frame")]
 
 
 def test_change_on_the_open_connection() -> None:

@@ -1,7 +1,7 @@
 """Binance USD-M sockets: addresses, requests and answers, frames into columns. Must not know sockets or clocks."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -35,6 +35,11 @@ data_prefix = b'{"stream":"'
 _ROUTES = {"bookTicker": "public", "aggTrade": "market"}
 #: One SUBSCRIBE with 200 names is known to work (probe of 2026-10-07).
 _NAMES_PER_REQUEST = 200
+
+
+def greeting(channel: Channel, credentials: Mapping[str, str]) -> Sequence[str]:
+    """Market data wants neither a login nor a heartbeat of ours."""
+    return ()
 
 
 def url(base: str, channel: Channel, symbols: Sequence[str]) -> str:
