@@ -116,7 +116,7 @@ class Supervisor:
         if now >= self._next_vital:
             self._next_vital = now + VISIT_SECONDS
             self._clerk.vital = self._vital()
-        if self._universe.symbols is None and now >= self._next_word:
+        if now >= self._next_word and any(self._universe.names(channel) is None for channel in self._wanted()):
             self._next_word = now + WAITING_WORD_SECONDS
             log.info("no instruments are known yet, waiting venue=%s: tasks publish them, or list symbols in farm.toml", self._venue.name)
 
@@ -130,16 +130,19 @@ class Supervisor:
 
     def _apply(self) -> None:
         """Called after each look at the universe; a no-op when nothing has changed."""
-        symbols = self._universe.symbols
-        if symbols is None or self._stop.is_set():
+        if self._stop.is_set():
             return
-        mine = self._options.share.of_symbols(symbols)
-        names = self._options.channels if self._options.channels is not None else self._universe.channels
-        wanted = [channel for channel in self._venue.channels if names is None or channel.name in names]
+        wanted = self._wanted()
         for gone in set(self._slots) - {channel.name for channel in wanted}:
             self._place(self._venue.channel(gone), ())
         for channel in wanted:
-            self._place(channel, mine)
+            names = self._universe.names(channel)
+            if names is not None:
+                self._place(channel, self._options.share.of_symbols(names))
+
+    def _wanted(self) -> list[Channel]:
+        names = self._options.channels if self._options.channels is not None else self._universe.channels
+        return [channel for channel in self._venue.channels if names is None or channel.name in names]
 
     def _place(self, channel: Channel, symbols: Sequence[str]) -> None:
         slots = self._slots.setdefault(channel.name, {})

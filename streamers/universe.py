@@ -11,6 +11,7 @@ from pathlib import Path
 from core.board import Board
 from core.redisdb import RedisError
 from core.settings import ROOT, Collect, Settings, read_farm_toml
+from core.venue import Channel
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,12 @@ class Universe:
         if self._collect is None:
             return ()
         return self._collect.symbols or self._published
+
+    def names(self, channel: Channel) -> tuple[str, ...] | None:
+        """What a channel subscribes to: topics of its own, else the symbols. None: not known yet."""
+        if self._collect is None:
+            return ()
+        return channel.topics or self.symbols
 
     def refresh(self) -> None:
         self._reread()

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from core import redisdb
 from core.board import Board
 from core.settings import Collect, Settings
 from streamers.universe import Universe
+from tests.streamers.peer import TRADES
 
 NOBODY = "redis://127.0.0.1:1/0"
 
@@ -94,3 +96,19 @@ def test_a_venue_that_is_switched_off_is_left(settings: Callable[..., Settings])
     rewrite(knobs, "[venues.tiny]\nenabled = false")
     universe.refresh()
     assert (universe.symbols, universe.channels) == ((), ())
+
+
+def test_a_channel_has_the_instruments_or_topics_of_its_own(settings: Callable[..., Settings]) -> None:
+    topical = dataclasses.replace(TRADES, topics=("index", "state"))
+    unknown = Universe("tiny", settings(tiny=Collect(top=1)), board(NOBODY))
+    assert (unknown.names(TRADES), unknown.names(topical)) == (None, ("index", "state"))
+    listed = Universe("tiny", settings(tiny=Collect(symbols=("A",))), board(NOBODY))
+    assert (listed.names(TRADES), listed.names(topical)) == (("A",), ("index", "state"))
+
+
+def test_a_venue_taken_out_of_farm_toml_has_no_topics_either(settings: Callable[..., Settings]) -> None:
+    knobs = settings("[venues.tiny]\n", tiny=Collect())
+    universe = Universe("tiny", knobs, board(NOBODY))
+    rewrite(knobs, "")
+    universe.refresh()
+    assert universe.names(dataclasses.replace(TRADES, topics=("index",))) == ()
