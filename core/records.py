@@ -40,6 +40,8 @@ class Kind:
     revises: bool = False
     #: (previous, own): each update names the one before it, per instrument; a break proves a loss of unknown size
     chain: tuple[str, str] | None = None
+    #: the kind that holds whole states of what a chain changes, numbered alike: after one, the chain goes on from there
+    states: str | None = None
 
 
 def _kind(
@@ -50,8 +52,9 @@ def _kind(
     sequence: str | None = None,
     revises: bool = False,
     chain: tuple[str, str] | None = None,
+    states: str | None = None,
 ) -> Kind:
-    return Kind(name, meaning, (*_HEAD, *columns), ("instrument_id", "event_at", *key), sequence, revises, chain)
+    return Kind(name, meaning, (*_HEAD, *columns), ("instrument_id", "event_at", *key), sequence, revises, chain, states)
 
 
 _HEAD = (
@@ -153,6 +156,7 @@ BOOK_DELTAS = _kind(
     Column("quantity", "float8", "what stands there now; 0: nothing"),
     key=("update_id", "side", "price"),
     chain=("previous_id", "update_id"),
+    states="book_snapshots",
 )
 
 BOOK_SNAPSHOTS = _kind(

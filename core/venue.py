@@ -15,7 +15,7 @@ class Channel:
     """One kind of feed of a venue, under the venue's own name for it; a connection carries one channel."""
 
     name: str
-    kind: str  # the table its frames become rows of
+    kind: str  # the table its frames become rows of; "" where they are only kept as sent
     instruments_per_connection: int  # how many subscriptions share a socket; below the venue's ceiling
     first_frame_seconds: float  # subscribed and no frame at all on the connection for so long: the route is dead
     idle_seconds: float  # nothing received for so long on a proven connection: reconnect
@@ -101,7 +101,7 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A frame that belongs to the protocol, not to the market: `type` is ack, error, pong or closing."""
+    """A frame that belongs to the protocol, not to the market: `type` is ack, error, pong, heartbeat or closing."""
 
     type: str
     request_id: int | None = None

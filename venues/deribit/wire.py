@@ -1,0 +1,230 @@
+"""Deribit notifications and replies as the venue documents them; names and case are the venue's.
+
+Documents: docs.deribit.com, API 2.1.1 as of 2026-11. Fields we do not use are left out; the decoder skips what it does not know, so
+a new field changes nothing. A number is a JSON number, now and then in exponent form, and null where there is none.
+"""
+
+from decimal import Decimal
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from msgspec import Meta, Raw, Struct
+
+from venues.decoding import Id, Milliseconds, NotNegative, Number, Positive, Symbol
+
+T = TypeVar("T")
+
+MaybeNumber = Number | None
+
+
+class Quote(Struct, gc=False):
+    timestamp: Milliseconds
+    instrument_name: Symbol
+    best_bid_amount: NotNegative | None
+    best_ask_amount: NotNegative | None
+    best_bid_price: MaybeNumber = None  # null, or 0 in older frames, where the side is empty; below 0 for some combos
+    best_ask_price: MaybeNumber = None
+
+
+class Greeks(Struct, gc=False):
+    delta: MaybeNumber = None
+    gamma: MaybeNumber = None
+    vega: MaybeNumber = None
+    theta: MaybeNumber = None
+    rho: MaybeNumber = None
+
+
+class Stats(Struct, gc=False):
+    volume: NotNegative | None = None
+
+
+class Ticker(Struct, gc=False):
+    timestamp: Milliseconds
+    instrument_name: Symbol
+    mark_price: MaybeNumber = None
+    index_price: MaybeNumber = None
+    last_price: MaybeNumber = None
+    open_interest: NotNegative | None = None
+    estimated_delivery_price: Number | str | None = None  # "expired" after expiry
+    delivery_price: MaybeNumber = None
+    current_funding: MaybeNumber = None
+    underlying_price: MaybeNumber = None
+    mark_iv: MaybeNumber = None
+    bid_iv: MaybeNumber = None
+    ask_iv: MaybeNumber = None
+    greeks: Greeks | None = None
+    stats: Stats | None = None  # some frames have none
+
+
+class Trade(Struct, gc=False):
+    """One trade of a notification or of a page; `trade_id` and `tick_direction` are not kept."""
+
+    trade_seq: Id
+    timestamp: Milliseconds
+    instrument_name: Symbol
+    price: Number  # below 0 for some combos
+    amount: Positive
+    direction: Literal["buy", "sell"]  # of the taker
+    mark_price: MaybeNumber = None
+    index_price: MaybeNumber = None
+    iv: MaybeNumber = None
+    liquidation: str | None = None
+    block_trade_id: str | int | None = None
+    combo_id: str | None = None
+
+
+class Level(Struct, gc=False, array_like=True):
+    action: Literal["new", "change", "delete"]
+    price: Number
+    amount: NotNegative
+
+
+class Book(Struct, gc=False):
+    timestamp: Milliseconds
+    instrument_name: Symbol
+    change_id: Id
+    bids: list[Level]
+    asks: list[Level]
+    type: Literal["snapshot", "change"] | None = None  # absent in 2019
+    prev_change_id: Id | None = None  # absent or 0: a snapshot, whatever `type` says (frames of 2019 and 2021)
+
+
+class IndexPrice(Struct, gc=False):
+    timestamp: Milliseconds
+    index_name: Symbol
+    price: Positive
+
+
+class Params(Struct, Generic[T], gc=False):
+    channel: str
+    data: T
+
+
+class Notification(Struct, Generic[T], gc=False):
+    method: Literal["subscription"]
+    params: Params[T]
+
+
+class Trades(Struct, gc=False):
+    """A notification of trades: `data` is an array."""
+
+    method: Literal["subscription"]
+    params: Params[Annotated[list[Trade], Meta(min_length=1)]]
+
+
+#: First words of channels that exist and are left out when one comes on a channel that is not its own.
+KNOWN_FAMILIES = frozenset(
+    (
+        *("announcements", "block_rfq", "block_trade_confirmations", "book", "chart", "deribit_price_index", "deribit_price_ranking"),
+        *("deribit_price_statistics", "deribit_volatility_index", "estimated_expiration_price", "incremental_ticker", "instrument"),
+        *("markprice", "perpetual", "platform_state", "quote", "rfq", "ticker", "trades"),
+    )
+)
+
+
+class Fault(Struct):
+    code: Any = None
+    message: Any = None
+    data: Any = None
+
+
+class HeartbeatParams(Struct):
+    type: str = ""
+
+
+class Answer(Struct):
+    """A frame without a channel: the answer to a request, or a heartbeat."""
+
+    id: int | str | None = None
+    method: str = ""
+    params: Raw = Raw(b"")
+    result: Raw = Raw(b"")
+    error: Fault | str | None = None
+
+
+class Reply(Struct, Generic[T]):
+    """{"jsonrpc", "result", "usIn", "usOut", ...} of a REST call."""
+
+    result: T
+
+
+class IndexResult(Struct):
+    index_price: Positive
+
+
+class IndexReply(Struct):
+    result: IndexResult
+    usOut: Id
+
+
+class TradesPage(Struct):
+    trades: list[Raw]
+    has_more: bool = False
+
+
+class Candles(Struct):
+    """get_tradingview_chart_data: parallel arrays."""
+
+    status: str
+    ticks: list[Any] = []
+    open: list[Any] = []
+    high: list[Any] = []
+    low: list[Any] = []
+    close: list[Any] = []
+    volume: list[Any] = []
+    cost: list[Any] = []
+
+
+class Candle(Struct, gc=False, array_like=True):
+    tick: Milliseconds
+    open: Number
+    high: Number
+    low: Number
+    close: Number
+    volume: NotNegative
+    cost: MaybeNumber
+
+
+class FundingRate(Struct, gc=False):
+    timestamp: Milliseconds
+    interest_1h: Number
+
+
+class BookSummary(Struct, gc=False):
+    instrument_name: Symbol
+    creation_timestamp: Milliseconds
+    mark_price: MaybeNumber = None
+    last: MaybeNumber = None
+    open_interest: NotNegative | None = None
+    volume: NotNegative | None = None
+    mark_iv: MaybeNumber = None
+    underlying_price: MaybeNumber = None
+    estimated_delivery_price: Number | str | None = None
+    current_funding: MaybeNumber = None
+
+
+class Instrument(Struct):
+    """One entry of get_instruments, as far as it becomes columns; DOCUMENTED lists what is kept as attributes."""
+
+    instrument_name: Symbol
+    kind: str
+    base_currency: str
+    quote_currency: str
+    tick_size: Decimal
+    state: str | None = None  # since 2026-01-13
+    is_active: bool = True
+    settlement_period: str | None = None
+    settlement_currency: str | None = None
+    instrument_type: str | None = None  # linear or reversed
+    future_type: str | None = None  # the same, deprecated
+    min_trade_amount: Decimal | None = None
+    lot_size: Decimal | None = None
+    creation_timestamp: int | None = None
+    expiration_timestamp: int | None = None
+
+
+DOCUMENTED = (
+    *("instrument_id", "kind", "counter_currency", "settlement_currency", "settlement_period", "instrument_type", "future_type"),
+    *("option_type", "strike", "contract_size", "min_trade_amount", "tick_size_steps", "price_index", "underlying_type", "max_leverage"),
+    *("maker_commission", "taker_commission", "block_trade_commission", "block_trade_min_trade_amount", "block_trade_tick_size"),
+    "max_liquidation_commission",
+)
