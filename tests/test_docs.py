@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Column, Table, UniqueConstraint, inspect
+from sqlalchemy import Column, Inspector, Table, UniqueConstraint, inspect
 from sqlalchemy.dialects import postgresql
 
 from core.records import KINDS
@@ -33,6 +33,14 @@ VIEWS = {
     "ingestion_stats": "what each stream has written; `last_lag` is from our clock at the newest frame to its commit",
     "data_quality_check": "the last hour of each instrument: trades, ids that are missing between the first and the last, gaps",
 }
+PUBLIC_VIEWS = {
+    "eth_option_quotes": "best bid and ask of ETH options, in `price_unit`; 0 means that side is empty",
+    "eth_option_trades": "trades of ETH options, in `price_unit`",
+    "options_greeks": "tickers of options that have greeks; prices in `price_unit`",
+    "perpetuals_ohlcv": "candles of perpetuals",
+    "futures_ohlcv": "candles of dated futures",
+    "options_ohlcv": "candles of options",
+}
 HEAD = """\
 # Data dictionary
 
@@ -43,7 +51,7 @@ quantities are double precision and read back to the venue's own decimal (up to 
 """
 
 
-def rendered(view_columns: dict[str, list[str]]) -> str:
+def rendered(inspector: Inspector) -> str:
     topics = {
         "Market data": [metadata.tables[name] for name in KINDS],
         "Instruments": [table for table in vars(instruments).values() if isinstance(table, Table)],
@@ -54,9 +62,15 @@ def rendered(view_columns: dict[str, list[str]]) -> str:
     for topic, tables in topics.items():
         parts.append(f"\n## {topic}\n")
         parts += [_table(table) for table in tables]
-    parts.append("\n## Views\n\n| `marketdata.` | what it shows | columns |\n| --- | --- | --- |\n")
-    parts += [f"| `{name}` | {meaning} | {', '.join(f'`{column}`' for column in view_columns[name])} |\n" for name, meaning in VIEWS.items()]
+    parts.append("\n## Views\n")
+    for schema, views in (("marketdata", VIEWS), ("public", PUBLIC_VIEWS)):
+        parts.append(f"\n| `{schema}.` | what it shows | columns |\n| --- | --- | --- |\n")
+        parts += [f"| `{name}` | {meaning} | {_names(inspector, name, schema)} |\n" for name, meaning in views.items()]
     return "".join(parts)
+
+
+def _names(inspector: Inspector, view: str, schema: str) -> str:
+    return ", ".join(f"`{column['name']}`" for column in inspector.get_columns(view, schema=schema))
 
 
 def _table(table: Table) -> str:
@@ -79,9 +93,9 @@ def _sentence(text: str | None) -> str:
 
 def test_the_data_dictionary_is_what_the_tables_say(kept: Callable[[str, str], None], migrated_database_url: str) -> None:
     inspector = inspect(engine(migrated_database_url))
-    columns = {name: [str(column["name"]) for column in inspector.get_columns(name, schema="marketdata")] for name in VIEWS}
     assert set(VIEWS) == set(inspector.get_view_names(schema="marketdata"))
-    kept("docs/data-dictionary.md", rendered(columns))
+    assert set(PUBLIC_VIEWS) == set(inspector.get_view_names(schema="public"))
+    kept("docs/data-dictionary.md", rendered(inspector))
 
 
 @pytest.mark.parametrize("table", metadata.tables.values(), ids=metadata.tables)

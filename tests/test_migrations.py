@@ -30,6 +30,17 @@ VIEWS = {
     "ingestion_stats": "venue channel shard stream frames rows repeated ignored quarantined lost last_event_at last_received_at committed_at last_lag",
     "data_quality_check": "venue symbol trades missing gaps last_trade_at complete",
 }
+CANDLES = "interval_seconds open high low close volume quote_volume trades closed"
+PUBLIC_VIEWS = {
+    "eth_option_quotes": "event_time received_at venue symbol expires_at option_type strike price_unit bid_price bid_quantity ask_price ask_quantity",
+    "eth_option_trades": "trade_time received_at venue symbol expires_at option_type strike price_unit trade_id price quantity side mark_price index_price "
+    "implied_volatility flags",
+    "options_greeks": "event_time received_at venue symbol base_asset expires_at option_type strike price_unit mark_price underlying_price index_price "
+    "open_interest mark_iv bid_iv ask_iv delta gamma vega theta rho",
+    "perpetuals_ohlcv": f"open_time received_at venue symbol base_asset expires_at {CANDLES}",
+    "futures_ohlcv": f"open_time received_at venue symbol base_asset expires_at {CANDLES}",
+    "options_ohlcv": f"open_time received_at venue symbol base_asset expires_at option_type strike {CANDLES}",
+}
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +111,55 @@ def test_views_have_the_columns_that_readers_know(built: Engine, view: str) -> N
     assert [column["name"] for column in columns] == VIEWS[view].split()
 
 
+@pytest.mark.parametrize("view", PUBLIC_VIEWS)
+def test_views_of_options_and_candles_have_the_columns_that_readers_know(built: Engine, view: str) -> None:
+    assert [column["name"] for column in inspect(built).get_columns(view)] == PUBLIC_VIEWS[view].split()
+
+
 def test_no_view_is_unknown_here(built: Engine) -> None:
     assert set(inspect(built).get_view_names(schema="marketdata")) == set(VIEWS)
+    assert set(inspect(built).get_view_names()) == set(PUBLIC_VIEWS)
+
+
+def _instruments(query: Callable[..., list[tuple[Any, ...]]]) -> None:
+    for number, (symbol, base, contract, attributes) in enumerate(
+        [
+            ("ETH-25DEC26-3000-C", "ETH", "option", '{"option_type": "call", "strike": 3000.0, "price_unit": "ETH"}'),
+            ("BTC-25DEC26-80000-P", "BTC", "option", '{"option_type": "put", "strike": 80000.0, "price_unit": "BTC"}'),
+            ("ETH-PERPETUAL", "ETH", "perpetual", None),
+            ("ETHUSDT", "ETH", "PERPETUAL", None),
+            ("ETH-25DEC26", "ETH", "future", None),
+            ("ETHUSDT_261225", "ETH", "CURRENT_QUARTER", None),
+            ("ETH-FS-25DEC26_PERP", "ETH", "future_combo", None),
+        ],
+        start=1,
+    ):
+        query(
+            "INSERT INTO instruments (instrument_id, venue, symbol, status, base_asset, contract_type, attributes, first_seen_at, updated_at) "
+            "VALUES (%s, 'v', %s, 'open', %s, %s, %s, now(), now())",
+            (number, symbol, base, contract, attributes),
+        )
+
+
+def test_views_show_what_their_names_say(fresh_database_url: str, query: Callable[..., list[tuple[Any, ...]]]) -> None:
+    _instruments(query)
+    query("INSERT INTO quotes SELECT now(), now(), n, 1, 1, 1, 2, 1 FROM generate_series(1, 7) n")
+    query("INSERT INTO trades SELECT now(), now(), n, 1, 1, 1, 1 FROM generate_series(1, 7) n")
+    query("INSERT INTO tickers (event_at, received_at, instrument_id, delta) SELECT now(), now(), n, CASE WHEN n < 3 THEN 0.5 END FROM generate_series(1, 7) n")
+    query(
+        "INSERT INTO candles (event_at, received_at, instrument_id, interval_seconds, open, high, low, close, volume, closed) "
+        "SELECT now(), now(), n, 60, 1, 1, 1, 1, 0, true FROM generate_series(1, 7) n"
+    )
+    shown = {view: sorted(row[0] for row in query(f"SELECT symbol FROM {view}")) for view in PUBLIC_VIEWS}
+    assert shown == {
+        "eth_option_quotes": ["ETH-25DEC26-3000-C"],
+        "eth_option_trades": ["ETH-25DEC26-3000-C"],
+        "options_greeks": ["BTC-25DEC26-80000-P", "ETH-25DEC26-3000-C"],
+        "perpetuals_ohlcv": ["ETH-PERPETUAL", "ETHUSDT"],
+        "futures_ohlcv": ["ETH-25DEC26", "ETHUSDT_261225"],
+        "options_ohlcv": ["BTC-25DEC26-80000-P", "ETH-25DEC26-3000-C"],
+    }
+    assert query("SELECT option_type, strike, price_unit FROM eth_option_quotes") == [("call", 3000.0, "ETH")]
 
 
 # --- running them ---------------------------------------------------------------------------------------------------------
@@ -128,6 +186,20 @@ def test_each_migration_runs_where_the_one_before_left_rows(migrate: Migrate, em
             )
     with engine(url).connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM system_metadata")) == len(revisions)
+    engine(url).dispose()
+
+
+@pytest.mark.slow
+def test_options_and_books_join_tables_that_hold_rows(migrate: Migrate, empty_database: Callable[[], str]) -> None:
+    url = empty_database()
+    migrate(url, "0001")
+    with engine(url).begin() as connection:
+        connection.execute(text("INSERT INTO trades VALUES (now(), now(), 1, 5, 0.1, 1, -1, NULL, 7, 9)"))
+        connection.execute(text("INSERT INTO tickers (event_at, received_at, instrument_id, mark_price) VALUES (now(), now(), 1, 0.1)"))
+    migrate(url, "0002")
+    with engine(url).connect() as connection:
+        assert connection.execute(text("SELECT trade_id, last_trade_id, mark_price, flags FROM trades")).one() == (5, 9, None, None)
+        assert connection.execute(text("SELECT mark_price, delta, volume FROM tickers")).one() == (0.1, None, None)
     engine(url).dispose()
 
 
