@@ -63,12 +63,12 @@ class GapClosed:
 
 @dataclass(frozen=True, slots=True)
 class SequenceGap:
-    """Ids the venue must have used and that did not come."""
+    """Ids the venue must have used and that did not come; None where it is only known that there are some."""
 
     place: Place
     instrument_id: int
-    first_missing: int
-    last_missing: int
+    first_missing: int | None
+    last_missing: int | None
     event_from_us: int | None
     event_to_us: int
 

@@ -7,49 +7,84 @@ from typing import Any
 import numpy as np
 
 from core import journal
+from core.records import Columns, Kind
 from db.evidence import GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven
 
 #: Ended connections whose late repeats are still recognised; a producer repeats at most what one outage held back.
 MAX_ENDED = 16
 
 
-class Sequence:
-    """The last id of every instrument of one channel. A jump of more than one is a gap; an id at or below the last is a repeat."""
+class _Followed:
+    """The last number of every instrument of one channel. `known`: (instrument_id, last number, its event_at in us)."""
 
     def __init__(self, known: list[tuple[int, int, int]]) -> None:
-        """`known`: (instrument_id, last id, its event_at in us)."""
         size = max((instrument for instrument, _, _ in known), default=0) + 1
         self._last = np.zeros(size, np.int64)
         self._event = np.zeros(size, np.int64)
         for instrument, last, event in known:
-            self._last[instrument], self._event[instrument] = last, event
+            if last > self._last[instrument]:
+                self._last[instrument], self._event[instrument] = last, event
 
-    def gaps(self, place: Place, instruments: Any, ids: Any, events: Any) -> list[SequenceGap]:
-        """Take in a batch (int arrays of equal length) and tell the ids that it leaves out. Reordering inside a batch is no gap."""
+    def _holes(self, instruments: Any, numbers: Any, previous: Any, events: Any) -> list[tuple[int, int, int, int | None, int]]:
+        """Take in a batch (int arrays of equal length): (instrument, number before, number, event before, event) wherever `previous`
+        of a number lies above the number before it. Reordering inside a batch is no hole, and a repeat is none."""
         self._grow(int(instruments.max()) + 1)
-        order = np.lexsort((ids, instruments))
-        instrument, number, event = instruments[order], ids[order], events[order]
+        order = np.lexsort((numbers, instruments))
+        instrument, number, event = instruments[order], numbers[order], events[order]
         first = np.ones(len(order), bool)
         first[1:] = instrument[1:] != instrument[:-1]
-        before = np.empty_like(number)
-        before[1:] = number[:-1]
-        before[first] = self._last[instrument[first]]
-        before_event = np.empty_like(event)
-        before_event[1:] = event[:-1]
-        before_event[first] = self._event[instrument[first]]
-        holes = np.flatnonzero((number - before > 1) & (before > 0))
+        before, before_event = self._last[instrument], self._event[instrument]
+        # Late rows do not move back what an earlier batch has reached.
+        follows = np.flatnonzero(~first & (np.roll(number, 1) > before))
+        before[follows], before_event[follows] = number[follows - 1], event[follows - 1]
+        holes = np.flatnonzero((previous[order] > before) & (before > 0))
         last = np.append(first[1:], True)
         newer = last & (number > self._last[instrument])
         self._last[instrument[newer]], self._event[instrument[newer]] = number[newer], event[newer]
-        return [
-            SequenceGap(place, int(instrument[i]), int(before[i]) + 1, int(number[i]) - 1, int(before_event[i]) or None, int(event[i]))
-            for i in holes
-        ]
+        return [(int(instrument[i]), int(before[i]), int(number[i]), int(before_event[i]) or None, int(event[i])) for i in holes]
 
     def _grow(self, size: int) -> None:
         if size > len(self._last):
             more = np.zeros(size + 256 - len(self._last), np.int64)
             self._last, self._event = np.append(self._last, more), np.append(self._event, more)
+
+
+class Sequence(_Followed):
+    """Ids that rise by one. A jump of more than one is a gap of just the ids between; an id at or below the last is a repeat."""
+
+    def gaps(self, place: Place, instruments: Any, ids: Any, events: Any) -> list[SequenceGap]:
+        """Take in a batch (int arrays of equal length) and tell the ids that it leaves out."""
+        holes = self._holes(instruments, ids, ids - 1, events)
+        return [SequenceGap(place, instrument, before + 1, number - 1, since, event) for instrument, before, number, since, event in holes]
+
+
+class Chain(_Followed):
+    """Updates that name the one before them. One that names an update above the last we know proves a loss, whose size nobody knows.
+
+    One that names an older update overlaps: a second connection may cut the same changes into other updates. A whole state at or
+    above the last update is where the chain goes on.
+    """
+
+    def __init__(self, kind: Kind, known: list[tuple[int, int, int]]) -> None:
+        super().__init__(known)
+        assert kind.chain is not None
+        self._kind, (self._previous, self._own) = kind, kind.chain
+
+    def gaps(self, place: Place, rows: Mapping[str, Columns]) -> list[SequenceGap]:
+        """Take in a batch (kind -> columns with instrument_id) and tell where its updates do not follow."""
+        parts = [self._updates(columns) for name, columns in rows.items() if name in (self._kind.name, self._kind.states)]
+        if not parts:
+            return []
+        holes = self._holes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        return [SequenceGap(place, instrument, None, None, since, event) for instrument, _, _, since, event in holes]
+
+    def _updates(self, columns: Columns) -> tuple[Any, Any, Any, Any]:
+        """One row an update; a state follows nothing."""
+        instrument, own = np.asarray(columns["instrument_id"]), np.asarray(columns[self._own])
+        begins = np.ones(len(own), bool)
+        begins[1:] = (own[1:] != own[:-1]) | (instrument[1:] != instrument[:-1])
+        previous = np.asarray(columns[self._previous])[begins] if self._previous in columns else np.zeros(int(begins.sum()), np.int64)
+        return instrument[begins], own[begins], previous, np.asarray(columns["event_at"])[begins]
 
 
 @dataclass(slots=True)

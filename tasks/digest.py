@@ -15,8 +15,8 @@ from db.evidence import Note, Place, Silent, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
+from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
-from tasks.continuity import Sockets
 from venues.errors import Unreadable
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ class Reader:
     last_id: str
     ids: Callable[[Sequence[str]], Any]  # symbols -> int32 array of instrument ids
     sequence: IdSequence | None = None
+    chain: Chain | None = None
 
 
 @dataclass(slots=True)
@@ -188,19 +189,18 @@ def _all_rejected(count: int, reason: str) -> Decoded:
 def _store(reader: Reader, page: _Page, decoded: Decoded) -> tuple[int | None, int | None]:
     """Take the rows over; returns (first, last) event time of the batch."""
     page.counts.ignored += sum(decoded.ignored.values())
-    first = last = None
-    for name, columns in decoded.rows.items():
-        size = len(columns["event_at"])
-        if not size:
-            continue
-        rows = {**columns, "instrument_id": reader.ids(columns["symbol"])}
+    told = {name: columns for name, columns in decoded.rows.items() if len(columns["event_at"])}
+    stored = {name: {**columns, "instrument_id": reader.ids(columns["symbol"])} for name, columns in told.items()}
+    for name, rows in stored.items():
         page.rows.append((name, rows))
-        page.counts.rows += size
-        first, last = int(columns["event_at"][0]), int(np.max(columns["event_at"]))
+        page.counts.rows += len(rows["event_at"])
         kind = records.KINDS[name]
         if reader.sequence is not None and kind.sequence:
             page.notes += reader.sequence.gaps(reader.sockets.place, rows["instrument_id"], rows[kind.sequence], rows["event_at"])
-    return first, last
+    if reader.chain is not None:
+        page.notes += reader.chain.gaps(reader.sockets.place, stored)
+    first = min((int(rows["event_at"][0]) for rows in stored.values()), default=None)
+    return first, max((int(np.max(rows["event_at"])) for rows in stored.values()), default=None)
 
 
 def _joined(parts: Sequence[Frames]) -> Frames:

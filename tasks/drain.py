@@ -17,8 +17,8 @@ from db import engine, offsets
 from db.instruments import InstrumentIds, last_of_sequence
 from db.writing import Batch, Work, commit, prepare
 from tasks import digest, lifecycle
+from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
-from tasks.continuity import Sockets
 from tasks.lag import Lag
 from venues import VENUES
 
@@ -187,16 +187,24 @@ class Drain:
             if newest is not None and journals.id_order(newest) < journals.id_order(offset.last_id):
                 log.error("the journal is behind the committed offset: Redis lost it, reading anew stream=%s", stream)
                 offset = offsets.rewind(cursor, str(stream), offset)
-            sequence = self._sequence(cursor, stream)
+            sequence, chain = self._continuity(cursor, stream)
         sockets = Sockets.restore(digest.place_of(stream), offset.connections, offset.last_event_us, offset.last_received_us)
         ids = InstrumentIds(stream.venue, self._second, self._settings.writer_max_instruments)
-        return digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence)
+        return digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain)
 
-    def _sequence(self, cursor: Any, stream: StreamName) -> IdSequence | None:
-        kind = next((KINDS[channel.kind] for channel in VENUES[stream.venue].channels if channel.name == stream.channel), None)
-        if kind is None or kind.sequence is None:
-            return None
-        return IdSequence(last_of_sequence(cursor, kind.name, kind.sequence, stream.venue, self._settings.gap_lookback_hours))
+    def _continuity(self, cursor: Any, stream: StreamName) -> tuple[IdSequence | None, Chain | None]:
+        """What proves that nothing of the channel is missing, standing where its table ends."""
+        kind = next((KINDS.get(channel.kind) for channel in VENUES[stream.venue].channels if channel.name == stream.channel), None)
+
+        def last(table: str, column: str) -> list[tuple[int, int, int]]:
+            return last_of_sequence(cursor, table, column, stream.venue, self._settings.gap_lookback_hours)
+
+        if kind is not None and kind.sequence:
+            return IdSequence(last(kind.name, kind.sequence)), None
+        if kind is not None and kind.chain:
+            tables = [table for table in (kind.name, kind.states) if table]
+            return None, Chain(kind, [known for table in tables for known in last(table, kind.chain[1])])
+        return None, None
 
     def report(self) -> None:
         self._reported_at = time.monotonic()

@@ -21,5 +21,5 @@ def trim_journal() -> dict[str, Any]:
 def settle_gaps() -> dict[str, Any]:
     """Gaps whose rows have arrived since (a second connection, a backfill, an instrument that spoke at last) become `filled`."""
     url = resources.config().database_url
-    channels = [(venue.name, channel) for venue in VENUES.values() for channel in venue.channels]
+    channels = [(venue.name, channel) for venue in VENUES.values() for channel in venue.channels if channel.kind]
     return {"filled": sum(queries.settle_gaps(url, venue, channel.name, KINDS[channel.kind]) for venue, channel in channels)}

@@ -34,7 +34,7 @@ def offsets(url: str) -> dict[str, str]:
 
 def settle_gaps(url: str, venue: str, channel: str, kind: Kind) -> int:
     """Gaps of a channel whose rows have arrived since become `filled`; returns how many. `kind`: what the channel's frames become."""
-    statements = [_sql("settle_silent_gaps").format(table=kind.name)]
+    statements = [_sql("settle_silent_gaps").format(table=table) for table in (kind.name, kind.states) if table]
     if kind.sequence:
         statements.append(_sql("settle_sequence_gaps").format(table=kind.name, sequence=kind.sequence))
     with engine(url).begin() as connection:

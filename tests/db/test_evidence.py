@@ -50,10 +50,11 @@ def test_a_closed_gap_is_not_closed_again(write: Callable[..., None], query: Que
 
 
 def test_gaps_in_a_sequence_name_their_ids(write: Callable[..., None], query: Query) -> None:
-    write(SequenceGap(HERE, 7, 101, 109, AT, AT + 5), SequenceGap(HERE, 8, 3, 3, None, AT + 6))
+    write(SequenceGap(HERE, 7, 101, 109, AT, AT + 5), SequenceGap(HERE, 8, 3, 3, None, AT + 6), SequenceGap(HERE, 9, None, None, AT, AT + 7))
     assert query("SELECT instrument_id, cause, first_missing, last_missing, event_from, event_to, state FROM data_gaps ORDER BY 1") == [
         (7, "sequence", 101, 109, moment(AT), moment(AT + 5), "missing"),
         (8, "sequence", 3, 3, None, moment(AT + 6), "missing"),
+        (9, "sequence", None, None, moment(AT), moment(AT + 7), "missing"),
     ]
 
 

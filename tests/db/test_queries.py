@@ -58,6 +58,7 @@ def test_a_gap_is_filled_when_each_of_its_ids_is_there(fresh_database_url: str, 
         {"state": "open"},
         {"found_at": "2020-01-01 00:00+00"},
         {"last_missing": 2_000_000},
+        {"first_missing": None, "last_missing": None},
     ],
     ids=str,
 )
@@ -84,6 +85,7 @@ def test_open_gaps_are_deaf_shards_and_fillable_ids(fresh_database_url: str, que
     gap(query)
     gap(query, state="filled")
     gap(query, cause="lost", state="missing")
+    gap(query, first_missing=None, last_missing=None)
     gap(query, cause="disconnected", state="open")
     gap(query, found_at="2020-01-01 00:00+00")
     assert queries.rows(fresh_database_url, "open_gaps") == [{"deaf": 1, "fillable": 1}]

@@ -1,5 +1,8 @@
 """What is missing, told from what came."""
 
+from itertools import pairwise
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,8 +10,9 @@ from hypothesis import strategies as st
 
 from core import journal
 from core.journal import Header
+from core.records import BOOK_DELTAS
 from db.evidence import GapClosed, GapOpened, Place, SocketEnded, SocketOpened, SocketProven
-from tasks.continuity import MAX_ENDED, Sequence, Sockets
+from tasks.continuity import MAX_ENDED, Chain, Sequence, Sockets
 
 PLACE = Place("venue", "channel", "0")
 
@@ -40,6 +44,10 @@ def test_repeats_and_late_ids_are_no_gap_and_do_not_move_back() -> None:
     sequence = Sequence([(1, 10, 10_000)])
     assert missing(sequence, (1, 9), (1, 10)) == []
     assert missing(sequence, (1, 11)) == []
+
+
+def test_a_late_id_at_the_head_of_a_batch_does_not_widen_the_gap_behind_it() -> None:
+    assert missing(Sequence([(1, 10, 10_000)]), (1, 5), (1, 13)) == [(1, 11, 12)]
 
 
 def test_a_gap_carries_the_times_around_it() -> None:
@@ -165,3 +173,72 @@ def test_ended_connections_are_forgotten_beyond_a_bound(connections: int) -> Non
         )
     assert len(sockets.connections) <= MAX_ENDED
     assert f"c{connections - 1:03}" in sockets.connections
+
+
+# --- chains ---------------------------------------------------------------------------------------------------------------
+
+
+def updates(*rows: tuple[int, int, int]) -> dict[str, dict[str, Any]]:
+    """(instrument, previous, own), each as two price levels."""
+    instrument, previous, own = (np.repeat(np.array(column, np.int64), 2) for column in zip(*rows, strict=True))
+    return {"book_deltas": {"instrument_id": instrument, "previous_id": previous, "update_id": own, "event_at": own * 1000}}
+
+
+def states(*rows: tuple[int, int]) -> dict[str, dict[str, Any]]:
+    """(instrument, own), each as two price levels."""
+    instrument, own = (np.repeat(np.array(column, np.int64), 2) for column in zip(*rows, strict=True))
+    return {"book_snapshots": {"instrument_id": instrument, "update_id": own, "event_at": own * 1000}}
+
+
+def chain(*known: tuple[int, int, int]) -> Chain:
+    return Chain(BOOK_DELTAS, list(known))
+
+
+def breaks(following: Chain, rows: dict[str, dict[str, Any]]) -> list[tuple[int, int | None, int]]:
+    found = following.gaps(PLACE, rows)
+    assert {(gap.first_missing, gap.last_missing) for gap in found} <= {(None, None)}, "the size of the loss is not known"
+    return [(gap.instrument_id, gap.event_from_us, gap.event_to_us) for gap in found]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        pytest.param(updates((1, 10, 15), (2, 900, 907), (1, 15, 40), (2, 907, 908)), [], id="it follows"),
+        pytest.param(updates((1, 10, 15), (1, 16, 40)), [(1, 15_000, 40_000)], id="a break inside the batch"),
+        pytest.param(updates((1, 11, 15), (1, 15, 16)), [(1, 777, 15_000)], id="a break at its beginning"),
+        pytest.param(updates((1, 11, 15), (1, 17, 18)), [(1, 777, 15_000), (1, 15_000, 18_000)], id="two"),
+        pytest.param(updates((1, 15, 40), (1, 10, 15)), [], id="reordered inside the batch"),
+        pytest.param(updates((1, 8, 9), (1, 9, 10), (1, 10, 11)), [], id="a repeat, then it follows"),
+        pytest.param(updates((1, 8, 12), (1, 12, 14), (1, 10, 13)), [], id="a second connection that cuts otherwise"),
+        pytest.param(states((1, 30)) | updates((1, 30, 31)), [], id="a state, and on from there"),
+        pytest.param(states((1, 5)) | updates((1, 10, 31)), [], id="a late state"),
+        pytest.param(states((1, 30)) | updates((1, 32, 33)), [(1, 30_000, 33_000)], id="a break behind a state"),
+        pytest.param(updates((7, 99, 100)), [], id="the first of an instrument"),
+        pytest.param({}, [], id="nothing"),
+        pytest.param({"trades": {}}, [], id="rows of another kind"),
+    ],
+)
+def test_a_chain_breaks_where_an_update_names_one_that_never_came(rows: dict[str, dict[str, Any]], expected: list[Any]) -> None:
+    assert breaks(chain((1, 10, 777), (2, 900, 888)), rows) == expected
+
+
+def test_a_chain_goes_on_over_batches_and_tells_a_break_once() -> None:
+    following = chain()
+    assert breaks(following, states((1, 10), (2, 7))) == []
+    assert breaks(following, updates((1, 10, 12), (2, 8, 9))) == [(2, 7_000, 9_000)]
+    assert breaks(following, updates((1, 12, 13), (2, 9, 30))) == []
+
+
+def test_of_what_is_known_the_greatest_counts() -> None:
+    assert breaks(chain((1, 20, 5), (1, 10, 777)), updates((1, 20, 21))) == []
+    assert breaks(chain((1, 10, 777), (1, 20, 5)), updates((1, 20, 21))) == []
+
+
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=60, unique=True).map(sorted), st.sets(st.integers(0, 59)), st.integers(1, 8))
+def test_told_breaks_are_just_the_updates_behind_a_lost_one(ids: list[int], lost: set[int], size: int) -> None:
+    sent = [(1, before, own) for before, own in pairwise(ids)]
+    came = [row for place, row in enumerate(sent) if place not in lost]
+    following, told = chain((1, ids[0], 1)), []
+    for at in range(0, len(came), size):
+        told += [event // 1000 for _, _, event in breaks(following, updates(*came[at : at + size]))]
+    assert told == [own for place, (_, _, own) in enumerate(sent) if place not in lost and place - 1 in lost]

@@ -1,6 +1,8 @@
 """From the journal into the tables, exactly once, whatever breaks."""
 
 import dataclasses
+import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
@@ -10,12 +12,13 @@ import pytest
 from core import journal as journals
 from core import records, redisdb
 from core.board import Board
-from core.journal import Journal
+from core.journal import Journal, StreamName
 from core.settings import Settings
 from db import engine, queries
 from tasks.drain import Drain, LockTaken, Turn
 from tasks.lag import Lag
 from tests.tasks.conftest import QUOTES, TRADES, Socket, quote, trade
+from venues import VENUES
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -152,6 +155,29 @@ def test_a_hole_in_the_ids_is_a_gap_row_even_across_drains(farm: Settings, journ
     socket.send(trade(6))
     drain_all(farm, journal, board)
     assert query("SELECT cause, first_missing, last_missing, state FROM data_gaps") == [("sequence", 3, 5, "missing")]
+
+
+@pytest.mark.skipif("deribit" not in VENUES, reason="its folder is deleted")
+def test_a_broken_chain_is_a_gap_row_of_unknown_size_even_across_drains(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    def book(own: int, previous: int | None = None) -> bytes:
+        data = {"timestamp": time.time_ns() // 1_000_000, "instrument_name": "A", "change_id": own, "bids": [["new", 1.5, 2.0]], "asks": []}
+        if previous is not None:
+            data["prev_change_id"] = previous
+        params = {"channel": "book.A.100ms", "data": data}
+        return json.dumps({"jsonrpc": "2.0", "method": "subscription", "params": params}, separators=(",", ":")).encode()
+
+    socket = Socket(journal, StreamName("deribit", "book"), "b")
+    socket.send(book(10), book(12, 10))
+    drain_all(farm, journal, board)
+    socket.send(book(13, 12), book(20, 17))
+    drain_all(farm, journal, board)
+    assert ids(query, "book_snapshots", "update_id") + ids(query, "book_deltas", "update_id") == [10, 12, 13, 20]
+    assert query("SELECT cause, first_missing, last_missing, state FROM data_gaps") == [("sequence", None, None, "missing")]
+    socket.send(book(30), book(31, 30))
+    drain_all(farm, journal, board)
+    socket.send(book(32, 31))
+    drain_all(farm, journal, board)
+    assert query("SELECT count(*) FROM data_gaps") == [(1,)]
 
 
 def test_a_deaf_time_is_a_gap_row_that_closes_with_the_next_data(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
