@@ -20,6 +20,14 @@ class Config:
     ban_seconds: float = 120.0
     ping_seconds: float = 180.0
     lifetime_seconds: float = 86_400.0
+    expiry_seconds: float = 0.0  # Deribit: a chain that ends so long after it began, again and again; 0 for none
+    idle_seconds: float = 60.0  # Deribit: a socket without subscriptions and heartbeat ends
+    heartbeat_seconds: float = 10.0  # Deribit: shortest interval of set_heartbeat
+    answer_seconds: float = 10.0  # Deribit: a test_request unanswered so long costs the socket
+    connections: int = 32  # Deribit: of one address
+    credit_refill: float = 10_000.0  # Deribit: a second
+    token_seconds: int = 31_536_000  # Deribit: life of a token
+    login: str = "sandbox:sandbox"  # Deribit: client id and secret
     max_buffered: int = 64 * 1024 * 1024  # a client further behind than this is cut off, as venues do
 
 
@@ -38,6 +46,13 @@ def parse(arguments: list[str] | None = None) -> Config:
     parser.add_argument("--ban-seconds", type=float, default=Config.ban_seconds)
     parser.add_argument("--ping-seconds", type=float, default=Config.ping_seconds)
     parser.add_argument("--lifetime-seconds", type=float, default=Config.lifetime_seconds, help="of one socket")
+    for name in ("expiry", "idle", "heartbeat", "answer"):
+        default = getattr(Config, f"{name}_seconds")
+        parser.add_argument(f"--{name}-seconds", type=float, default=default, help="of Deribit, see README.md")
+    parser.add_argument("--connections", type=int, default=Config.connections, help="of one address to Deribit")
+    parser.add_argument("--credit-refill", type=float, default=Config.credit_refill, help="Deribit's credits a second")
+    parser.add_argument("--token-seconds", type=int, default=Config.token_seconds, help="life of a Deribit token")
+    parser.add_argument("--login", default=Config.login, help="client id and secret of Deribit, colon between")
     parser.add_argument("--max-buffered-mib", type=float, default=64, help="unsent bytes that cost a socket")
     values = vars(parser.parse_args(arguments))
     values["segment_bytes"] = int(values.pop("segment_mib") * 1024 * 1024)

@@ -58,8 +58,11 @@ class Control:
             raise web.HTTPBadRequest(text=f"not listed: {unknown}")
         for name in body.get("delist", []):
             venue.delist_symbol(name)
-        for name in body.get("list", []):
-            venue.list_symbol(name)
+        try:
+            for name in body.get("list", []):
+                venue.list_symbol(name)
+        except ValueError as bad:
+            raise web.HTTPBadRequest(text=str(bad)) from bad
         return web.json_response({"symbols": len(venue.names)})
 
     async def _faults(self, request: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ from sandbox.binance.snapshots_rest import Snapshots
 from sandbox.binance.timers import compact
 from sandbox.binance.universe import exchange_info, symbol_info
 from sandbox.binance.venue import Binance
+from sandbox.replies import padded, reply
 
 Answer = Callable[[Query], bytes]
 TOO_MANY = compact({"code": -1003, "msg": "Too many requests; current limit is 2400 request weight per 1 MINUTE."})
@@ -109,20 +110,3 @@ class Rest:
         pairs = zip(venue.listings, venue.market.instruments, strict=True)
         symbols = [symbol_info(listing, instrument) for listing, instrument in pairs]
         return exchange_info(symbols, venue.clock.now_us() // 1000, venue.config.weight_limit)
-
-
-def reply(body: bytes, status: int, headers: dict[str, str]) -> web.Response:
-    return web.Response(body=body, status=status, headers=headers, content_type="application/json", charset="utf-8")
-
-
-async def padded(request: web.Request, body: bytes, megabytes: float, headers: dict[str, str]) -> web.StreamResponse:
-    """The same JSON with megabytes of blanks inside, sent piece by piece."""
-    response = web.StreamResponse(headers=headers | {"Content-Type": "application/json"})
-    await response.prepare(request)
-    await response.write(body[:1])
-    blanks = b" " * 65_536
-    for _ in range(int(megabytes * 16)):
-        await response.write(blanks)
-    await response.write(body[1:])
-    await response.write_eof()
-    return response
