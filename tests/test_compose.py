@@ -11,10 +11,9 @@ import yaml
 from celery.bin.celery import celery as celery_command
 
 import celeryconfig
-from core.settings import documented
+from core.settings import documented, load
 from ops.docker.health import CHECKS
 from ops.local.redis import _TEMPLATE as EMBEDDED_REDIS
-from venues import VENUES
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -109,9 +108,9 @@ def test_the_writers_have_a_process_for_each_group() -> None:
     assert {name: default for name, default, _ in documented()}["WRITER_GROUPS"] == "2"
 
 
-def test_each_venue_has_a_streamer_with_a_spool() -> None:
+def test_each_collected_venue_has_a_streamer_with_a_spool() -> None:
     streamers = {name: service for name, service in APP.items() if "streamers" in service["command"]}
-    assert set(streamers) == {f"streamer-{venue}" for venue in VENUES}
+    assert set(streamers) == {f"streamer-{venue}" for venue in load({}).collect}
     for name, service in streamers.items():
         assert service["command"] == ["python", "-m", "streamers", name.removeprefix("streamer-")]
         assert f"spool:{service['environment']['FARM_HOME']}" in service["volumes"]

@@ -9,6 +9,7 @@ from celery.app.defaults import NAMESPACES, flatten
 
 import celeryconfig
 import tasks
+from core.settings import load
 from db import engine
 from venues import VENUES
 
@@ -68,7 +69,8 @@ def test_every_group_is_rung() -> None:
 
 def test_every_poll_of_a_collected_venue_is_scheduled() -> None:
     polls = {tuple(entry["args"]) for entry in SCHEDULE.values() if entry["task"].endswith(".poll")}
-    assert polls == {(venue.name, poll.name) for venue in VENUES.values() for poll in venue.polls if poll.every_seconds is not None}
+    collected = [VENUES[name] for name in load({}).collect]
+    assert polls == {(venue.name, poll.name) for venue in collected for poll in venue.polls if poll.every_seconds is not None}
 
 
 def test_a_poll_goes_to_the_queue_it_asks_for() -> None:

@@ -12,12 +12,12 @@ POLL_SECONDS = 0.25
 
 
 def wanted(knobs: Settings, venues: Sequence[str]) -> list[tuple[str, str]]:
-    """(venue, channel) that farm.toml asks for."""
+    """(venue, channel) that farm.toml asks for, of those that become rows."""
     return [
         (venue, channel.name)
         for venue in venues
         for channel in VENUES[venue].channels
-        if knobs.collect[venue].channels is None or channel.name in (knobs.collect[venue].channels or ())
+        if channel.kind and (knobs.collect[venue].channels is None or channel.name in (knobs.collect[venue].channels or ()))
     ]
 
 
