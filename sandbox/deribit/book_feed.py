@@ -108,6 +108,7 @@ class BookFeed:
         rows["previous_id"] = np.repeat([row.update.previous_id for row in pending], counts)
         rows["interval"] = INTERVALS.index(interval)
         rows["price"], rows["quantity"] = market.price(rows["symbol"], units), market.amount(rows["symbol"], lots)
+        self.venue.counts["book_deltas"].add(rows)
         self.venue.record("book_deltas", rows)
 
     def change(self, pending: Pending, interval: str, *, broken: bool) -> bytes:

@@ -31,9 +31,10 @@ class Expiry:
         ending = [symbol for symbol, row in enumerate(venue.listings) if row.state == "open" and row.expiry_ms <= now_ms]
         if ending:
             self._settle(ending, now_ms)
-        for symbol, row in enumerate(venue.listings):
-            if row.state == "settlement" and row.expiry_ms + DELIVERED_AFTER_MS <= now_ms:
-                venue.set_state(symbol, "delivered")
+        over = now_ms - DELIVERED_AFTER_MS
+        settled = [symbol for symbol, row in enumerate(venue.listings) if row.state == "settlement" and row.expiry_ms <= over]
+        if settled:
+            venue.set_state(settled, "delivered")
         if ending or not self._complete:
             self._complete = True
             self._list(now_ms)
@@ -47,7 +48,7 @@ class Expiry:
                 known.add((listing.base, listing.expiry_ms))
                 price = round(float(venue.market.pricing.index[symbol]), 2)
                 self.deliveries.append({"base": listing.base, "expiry_ms": listing.expiry_ms, "price": price})
-            venue.set_state(symbol, "settlement")
+        venue.set_state(ending, "settlement")
         venue.ledger.save("deliveries.json", self.deliveries)
 
     def _list(self, now_ms: int) -> None:

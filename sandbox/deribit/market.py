@@ -61,8 +61,8 @@ class Market:
         self.pricing.extend(added, index)
         self._weigh()
 
-    def set_trading(self, symbol: int, *, trading: bool) -> None:
-        self.trading[symbol] = trading
+    def set_trading(self, symbols: list[int], *, trading: bool) -> None:
+        self.trading[symbols] = trading
         self._weigh()
 
     def _weigh(self) -> None:

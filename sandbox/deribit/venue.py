@@ -101,18 +101,20 @@ class Deribit:
     def list_symbol(self, name: str) -> None:
         """Bring an instrument to trading; an unknown one is made from its name. Raises BadName."""
         if name in self.index:
-            self.set_state(self.index[name], "open")
+            self.set_state([self.index[name]], "open")
         else:
             self.list_rows([named(name, utc(self.clock.now_us() // 1000))])
 
     def delist_symbol(self, name: str) -> None:
-        self.set_state(self.index[name], "inactive")
+        self.set_state([self.index[name]], "inactive")
 
-    def set_state(self, symbol: int, state: str) -> None:
-        self.listings[symbol] = replace(self.listings[symbol], state=state)
-        self.market.set_trading(symbol, trading=state == "open")
+    def set_state(self, symbols: list[int], state: str) -> None:
+        now_ms = self.clock.now_us() // 1000
+        for symbol in symbols:
+            self.listings[symbol] = replace(self.listings[symbol], state=state)
+            self.timers.state(self.listings[symbol], now_ms)
+        self.market.set_trading(symbols, trading=state == "open")
         self._save_universe()
-        self.timers.state(self.listings[symbol], self.clock.now_us() // 1000)
 
     @property
     def open_index(self) -> dict[str, int]:

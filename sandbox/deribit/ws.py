@@ -166,7 +166,7 @@ class Door:
         wanted = fault.fields["symbol"]
         found = [symbol for symbol in found if wanted in (None, self.venue.names[symbol])]
         if found:
-            self.venue.set_state(found[0], "delivered")
+            self.venue.set_state(found[:1], "delivered")
             fault.take()
 
     def _unsubscribe(self, session: Session, params: Params) -> list[str]:

@@ -32,17 +32,18 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> Any:
 
 
 class Sandbox:
-    def __init__(self, root: Path, *options: str) -> None:
+    def __init__(self, root: Path, *options: str, venue: str = "binance") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.root, self.options = root, options
         self.http = f"http://127.0.0.1:{self.port}"
-        self.ledger = root / "ledger" / "binance"
+        self.venue, self.ledger = venue, root / "ledger" / venue
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "sandbox", "--root", str(self.root), "--port", str(self.port), *self.options]
+        command = [sys.executable, "-m", "sandbox", "--root", str(self.root), "--port", str(self.port)]
+        command += ["--venues", self.venue, *self.options]
         self.process = subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)})
         until(self.healthy)
 
@@ -74,7 +75,7 @@ class Sandbox:
         return value
 
     def fault(self, **command: Any) -> int:
-        status, report, _ = self.ask("/control/faults", {"venue": "binance", **command})
+        status, report, _ = self.ask("/control/faults", {"venue": self.venue, **command})
         assert status == 200, report
         return int(report["id"])
 
@@ -82,11 +83,11 @@ class Sandbox:
         self.ask("/control/faults", method="DELETE")
 
     def injected(self, fault: int) -> int:
-        listed = self.get("/control/faults")["binance"]
+        listed = self.get("/control/faults")[self.venue]
         return next(row["injected"] for row in listed["active"] + listed["past"] if row["id"] == fault)
 
     def summary(self) -> Any:
-        return self.get("/control/summary")["binance"]
+        return self.get("/control/summary")[self.venue]
 
     def alone(self) -> int:
         """Wait until no socket is left; a time after which every delivery is the caller's."""
@@ -115,6 +116,12 @@ class Sandbox:
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.ledger / name).read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def sandbox_process() -> type[Sandbox]:
+    """For the tests of other venues than Binance."""
+    return Sandbox
 
 
 @pytest.fixture(scope="module")
