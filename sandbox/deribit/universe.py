@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -198,7 +198,7 @@ def named(name: str, now: datetime) -> Listing:
 
 
 def stored(rows: list[Listing]) -> list[dict[str, Any]]:
-    return [asdict(row) for row in rows]
+    return [vars(row) for row in rows]  # `asdict` copies deeply and takes tenths of a second
 
 
 def restored(rows: list[dict[str, Any]]) -> list[Listing]:

@@ -214,8 +214,6 @@ class Deribit:
             checkpoint(self)
 
     def _beats(self, now_us: int, due: Callable[[int], bool]) -> None:
-        if not self.pace.rate and not any((told == 0).any() for told in self.told_ms.values()):
-            return
         for interval, period_ms in BEAT_MS.items():
             if due(period_ms):
                 self._tell_tickers(interval, now_us)

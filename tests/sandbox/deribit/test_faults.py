@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,7 @@ def test_broken_chain(sandbox: Any, client: Any) -> None:
         peer.until(lambda _: sandbox.injected(fault) == 1)
         peer.collect(0.5)
     books = peer.data("book.")
-    wrong = [data["change_id"] for before, data in zip(books, books[1:], strict=False) if data["prev_change_id"] != before["change_id"]]
+    wrong = [data["change_id"] for before, data in pairwise(books) if data["prev_change_id"] != before["change_id"]]
     assert len(wrong) == 1 and set(struck(sandbox, "book_deltas", UNCHAINED, since)["update_id"]) == set(wrong)
 
 
@@ -115,7 +116,7 @@ def test_a_withheld_change_breaks_the_chain_too(sandbox: Any, client: Any) -> No
         peer.until(lambda _: sandbox.injected(fault) == 1)
         peer.collect(0.5)
     books = peer.data("book.")
-    assert sum(data["prev_change_id"] != before["change_id"] for before, data in zip(books, books[1:], strict=False)) == 1
+    assert sum(data["prev_change_id"] != before["change_id"] for before, data in pairwise(books)) == 1
 
 
 def test_exponents_say_the_same_numbers(sandbox: Any, client: Any) -> None:
