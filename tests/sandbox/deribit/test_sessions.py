@@ -138,3 +138,17 @@ def test_connections_of_one_address_are_limited(launch: Any) -> None:
         with pytest.raises(InvalidStatus) as refused, client():
             pass
         assert refused.value.response.status_code == 429 and "result" in peer.ask("test")
+
+
+def test_two_venues_in_one_process_keep_their_own_rates(launch: Any, poll: Any) -> None:
+    sandbox, _ = launch("--venues", "binance,deribit", "--rate", "300")
+    sandbox.ask("/control/rate", {"venue": "deribit", "rate": 0})
+
+    def emitted() -> tuple[int, int]:
+        summary = sandbox.get("/control/summary")
+        return summary["binance"]["quotes"]["emitted"], summary["deribit"]["quotes"]["emitted"]
+
+    before = emitted()
+    poll(lambda: emitted()[0] > before[0] + 100)
+    assert emitted()[1] == before[1]
+    assert {path.name for path in (sandbox.root / "ledger").iterdir()} == {"binance", "deribit"}
