@@ -30,8 +30,11 @@ def is_setting(name: str) -> bool:
 
 def given(environ: Mapping[str, str] = os.environ, dotenv: Path = ROOT / ".env") -> dict[str, str]:
     """The settings that the user set; an empty value is none."""
-    merged = {**read_dotenv(dotenv), **environ}
-    found = {name: value for name, value in merged.items() if value and is_setting(name)}
+    return _settings_in({**read_dotenv(dotenv), **environ})
+
+
+def _settings_in(values: Mapping[str, str]) -> dict[str, str]:
+    found = {name: value for name, value in values.items() if value and is_setting(name)}
     if "DATABASE_URL" in found:
         found["DATABASE_URL"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", found["DATABASE_URL"])
     return found
@@ -51,8 +54,7 @@ def current(farm: Path, environ: Mapping[str, str] = os.environ) -> tuple[State,
         if not {"DATABASE_URL", "REDIS_URL"} <= set(chosen):
             raise Refused("This farm has not been started yet: `./farm up` starts it.")
         return State(), {**chosen, "FARM_HOME": str(farm)}
-    own = {name: value for name, value in environ.items() if value and is_setting(name)}
-    return state, {**state.environment, **own, "FARM_HOME": str(farm)}
+    return state, {**state.environment, **_settings_in(environ), "FARM_HOME": str(farm)}
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
