@@ -15,8 +15,6 @@ from ops.cli.state import State
 DEFAULT_PORTS = {"postgres": 54329, "redis": 63799, "sandbox": 18080, "flower": 5555}
 
 _SETTINGS = {field.name.upper() for field in fields(Settings) if field.name not in ("endpoints", "collect")}
-#: As libpq and most hosts write it; SQLAlchemy would look for another driver than ours.
-_PLAIN_POSTGRES = re.compile(r"^postgres(ql)?://")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
@@ -34,10 +32,7 @@ def given(environ: Mapping[str, str] = os.environ, dotenv: Path = ROOT / ".env")
 
 
 def _settings_in(values: Mapping[str, str]) -> dict[str, str]:
-    found = {name: value for name, value in values.items() if value and is_setting(name)}
-    if "DATABASE_URL" in found:
-        found["DATABASE_URL"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", found["DATABASE_URL"])
-    return found
+    return {name: value for name, value in values.items() if value and is_setting(name)}
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:
