@@ -6,7 +6,8 @@ of receive times and raw frames; session events are entries without a body, in o
 
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -152,12 +153,19 @@ class Journal:
         self._registered: set[StreamName] = set()
         self._wire: Any = None
         self._wire_pid = 0
+        self._awaited = 0
+        self._new: set[StreamName] = set()
 
     def _key(self, stream: StreamName) -> str:
         return f"{self._head}{stream}"
 
     def append(self, batches: Iterable[tuple[StreamName, Mapping[bytes, bytes]]]) -> None:
         """Append in order, in one round trip: all or none. After an error it is unknown which: repeat the whole, readers skip repeats."""
+        self.send(batches)
+        self.confirm()
+
+    def send(self, batches: Iterable[tuple[StreamName, Mapping[bytes, bytes]]]) -> None:
+        """Begin an append; `confirm` must follow before the next one. Who has something else to do meanwhile is woken once, not twice."""
         entries = list(batches)
         new = {stream for stream, _ in entries} - self._registered
         commands: list[tuple[Any, ...]] = [
@@ -168,26 +176,32 @@ class Journal:
         if len(commands) > 1:
             # Atomic, because Redis may refuse one write (memory) and take the next: a batch behind a younger one would pass for a repeat.
             commands = [("MULTI",), *commands, ("EXEC",)]
-        if commands:
-            self._exchange(commands)
-        self._registered |= new
-
-    def _exchange(self, commands: Sequence[tuple[Any, ...]]) -> None:
-        """One write, one read, on a connection kept for it: the client's pipeline and pool cost as much as the round trip itself."""
+        # On a connection kept for it: the client's pipeline and pool cost as much as the round trip itself.
         if self._wire is None or self._wire_pid != os.getpid():
             self._wire, self._wire_pid = self._redis.connection_pool.get_connection(), os.getpid()
-        wire = self._wire
-        try:
-            wire.send_packed_command(wire.pack_commands(commands))
-            reply: Any = None
-            for _ in commands:
-                reply = wire.read_response()
-        except BaseException:
-            wire.disconnect()  # replies may be under way that belong to nobody
-            raise
+        with self._undisturbed():
+            self._wire.send_packed_command(self._wire.pack_commands(commands))
+        self._awaited, self._new = len(commands), new
+
+    def confirm(self) -> None:
+        """Wait for the answer to `send`; raises what `append` raises."""
+        awaited, self._awaited = self._awaited, 0
+        reply: Any = None
+        with self._undisturbed():
+            for _ in range(awaited):
+                reply = self._wire.read_response()
         for part in reply if isinstance(reply, list) else ():
             if isinstance(part, RedisError):
                 raise part
+        self._registered |= self._new
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._wire.disconnect()  # replies may be under way that belong to nobody
+            raise
 
     def forget_registrations(self) -> None:
         """After Redis was away it may have come back empty."""

@@ -48,7 +48,7 @@ class Settings:
     log_level: str = _knob("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     streamer_client: str = _knob("picows", "WebSocket client: picows or websockets")
-    linger_ms: float = _knob(8.0, "a batch waits at most so long for more frames")
+    linger_ms: float = _knob(10.0, "a batch waits at most so long for more frames")
     batch_max_bytes: int = _knob(262_144, "a batch is flushed at this size at the latest")
     queue_max_bytes: int = _knob(67_108_864, "frames waiting in a streamer's memory before it stops reading its sockets")
     spool_max_bytes: int = _knob(2_147_483_648, "batches on a streamer's disk while Redis refuses; beyond, loss is counted")

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from time import monotonic
+from typing import Any
 
 from core.journal import Journal, data_fields, event_fields, microseconds
 from core.redisdb import RedisError
@@ -19,6 +20,8 @@ from streamers.overflow import Entry, Overflow
 
 log = logging.getLogger(__name__)
 
+#: An append is confirmed when the next batch comes, or after so long without one: under load the thread is woken once a flush, not twice.
+CONFIRM_SECONDS = 0.02
 #: Frames of one round trip: enough to catch up fast, small beside any memory bound.
 GROUP_BYTES = 4 << 20
 PROBE_FIRST_SECONDS = 0.1
@@ -47,6 +50,8 @@ class Publisher:
         # Guards the overflow between the thread and a `stop` that has run out of patience.
         self._overflow_lock = threading.Lock()
         self._in_flight: list[Batch] = []
+        # What Redis has been sent and has not confirmed; the head of `_in_flight`.
+        self._sent: list[tuple[Batch, Entry]] = []
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
@@ -88,26 +93,29 @@ class Publisher:
     def _run(self) -> None:
         while True:
             group = self._take()
+            self._confirm()
             if group:
                 self._store(group)
-                self._in_flight = []
-                self._account(group)
             if self._abandoned or (self._stopping and self._queue.empty()):
+                self._confirm()
                 self._replay_before_leaving()
                 return
             if self._overflow.behind and monotonic() >= self._probe_at:
                 self._replay()
 
     def _take(self) -> list[Batch]:
-        """What waits, up to a group; waits for the first batch, but no longer than until the overflow wants to be replayed."""
+        """What waits, up to a group; waits for the first batch, but no longer than something else wants to be done."""
         wait = max(0.0, self._probe_at - monotonic()) if self._overflow.behind else None
-        group = self._in_flight = []
+        if self._sent:
+            wait = CONFIRM_SECONDS
+        group: list[Batch] = []
         size = 0
         try:
             batch = self._queue.get(timeout=wait) if wait != 0.0 else self._queue.get_nowait()
             while True:
                 if batch is not None:
                     group.append(batch)
+                    self._in_flight.append(batch)
                     size += batch.bytes
                 if size >= GROUP_BYTES:
                     return group
@@ -124,17 +132,32 @@ class Publisher:
         return batches
 
     def _account(self, group: Sequence[Batch]) -> None:
+        """These are safe: in the journal, or with the overflow."""
+        del self._in_flight[: len(group)]
         self._done_bytes += sum(batch.memory_bytes for batch in group)
         if self.paused and self.queue_bytes <= self._queue_max_bytes // 2:
             self._on_resume()
 
     def _store(self, group: Sequence[Batch]) -> None:
-        entries = [_packed(batch) for batch in group]
-        if not self._overflow.behind and self._appended(entries):
-            return
+        items = [(batch, _packed(batch)) for batch in group]
+        if self._overflow.behind or not self._succeeds(self._journal.send, [entry for _, entry in items]):
+            self._set_aside(items)
+        else:
+            self._sent = items
+
+    def _confirm(self) -> None:
+        """The end of the append under way, if there is one."""
+        sent, self._sent = self._sent, []
+        if sent and not self._succeeds(self._journal.confirm):
+            self._set_aside(sent)
+        elif sent:
+            self._account([batch for batch, _ in sent])
+
+    def _set_aside(self, items: Sequence[tuple[Batch, Entry]]) -> None:
         with self._overflow_lock:
             if not self._abandoned:
-                self._overflow.put(list(zip(group, entries, strict=True)))
+                self._overflow.put(items)
+                self._account([batch for batch, _ in items])
 
     def _replay(self) -> None:
         """One stretch of the overflow, oldest first."""
@@ -143,7 +166,7 @@ class Publisher:
             self._journal.forget_registrations()
         with self._overflow_lock:
             entries = [] if self._abandoned else self._overflow.read(GROUP_BYTES)
-        if entries and not self._appended(entries):
+        if entries and not self._succeeds(self._journal.append, entries):
             return
         with self._overflow_lock:
             if not self._abandoned:
@@ -154,9 +177,9 @@ class Publisher:
         while not self._abandoned and self._overflow.behind and self._probes is None:
             self._replay()
 
-    def _appended(self, entries: Sequence[Entry]) -> bool:
+    def _succeeds(self, step: Callable[..., None], *arguments: Any) -> bool:
         try:
-            self._journal.append(entries)
+            step(*arguments)
         except RedisError as exc:
             self._refused(exc)
             return False
