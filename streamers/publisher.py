@@ -10,9 +10,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from time import monotonic
-from typing import Any
 
-from core.journal import Journal, data_fields, event_fields, microseconds
+from core.journal import Journal, data_fields, event_fields
 from core.redisdb import RedisError
 from streamers.backoff import delays
 from streamers.batcher import Batch
@@ -20,8 +19,6 @@ from streamers.overflow import Entry, Overflow
 
 log = logging.getLogger(__name__)
 
-#: An append is confirmed when the next batch comes, or after so long without one: under load the thread is woken once a flush, not twice.
-CONFIRM_SECONDS = 0.02
 #: Frames of one round trip: enough to catch up fast, small beside any memory bound.
 GROUP_BYTES = 4 << 20
 PROBE_FIRST_SECONDS = 0.1
@@ -50,14 +47,17 @@ class Publisher:
         # Guards the overflow between the thread and a `stop` that has run out of patience.
         self._overflow_lock = threading.Lock()
         self._in_flight: list[Batch] = []
-        # What Redis has been sent and has not confirmed; the head of `_in_flight`.
-        self._sent: list[tuple[Batch, Entry]] = []
         self._abandoned = False
         self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
 
     @property
     def queue_bytes(self) -> int:
         return self._put_bytes - self._done_bytes
+
+    @property
+    def idle(self) -> bool:
+        """Everything put so far is in the journal: whoever puts may take another way now without overtaking anything."""
+        return self._put_bytes == self._done_bytes and not self._overflow.behind
 
     @property
     def lost_frames(self) -> int:
@@ -87,35 +87,32 @@ class Publisher:
             rest = [*self._in_flight, *self._drained()]
             if rest:
                 log.warning("redis did not answer in time, the rest goes to the spool batches=%d", len(rest))
-                self._overflow.put([(batch, _packed(batch)) for batch in rest])
+                self._overflow.put([(batch, packed(batch)) for batch in rest])
             self._overflow.secure()
 
     def _run(self) -> None:
         while True:
             group = self._take()
-            self._confirm()
             if group:
                 self._store(group)
+                self._in_flight = []
+                self._account(group)
             if self._abandoned or (self._stopping and self._queue.empty()):
-                self._confirm()
                 self._replay_before_leaving()
                 return
             if self._overflow.behind and monotonic() >= self._probe_at:
                 self._replay()
 
     def _take(self) -> list[Batch]:
-        """What waits, up to a group; waits for the first batch, but no longer than something else wants to be done."""
+        """What waits, up to a group; waits for the first batch, but no longer than until the overflow wants to be replayed."""
         wait = max(0.0, self._probe_at - monotonic()) if self._overflow.behind else None
-        if self._sent:
-            wait = CONFIRM_SECONDS
-        group: list[Batch] = []
+        group = self._in_flight = []
         size = 0
         try:
             batch = self._queue.get(timeout=wait) if wait != 0.0 else self._queue.get_nowait()
             while True:
                 if batch is not None:
                     group.append(batch)
-                    self._in_flight.append(batch)
                     size += batch.bytes
                 if size >= GROUP_BYTES:
                     return group
@@ -132,32 +129,17 @@ class Publisher:
         return batches
 
     def _account(self, group: Sequence[Batch]) -> None:
-        """These are safe: in the journal, or with the overflow."""
-        del self._in_flight[: len(group)]
         self._done_bytes += sum(batch.memory_bytes for batch in group)
         if self.paused and self.queue_bytes <= self._queue_max_bytes // 2:
             self._on_resume()
 
     def _store(self, group: Sequence[Batch]) -> None:
-        items = [(batch, _packed(batch)) for batch in group]
-        if self._overflow.behind or not self._succeeds(self._journal.send, [entry for _, entry in items]):
-            self._set_aside(items)
-        else:
-            self._sent = items
-
-    def _confirm(self) -> None:
-        """The end of the append under way, if there is one."""
-        sent, self._sent = self._sent, []
-        if sent and not self._succeeds(self._journal.confirm):
-            self._set_aside(sent)
-        elif sent:
-            self._account([batch for batch, _ in sent])
-
-    def _set_aside(self, items: Sequence[tuple[Batch, Entry]]) -> None:
+        entries = [packed(batch) for batch in group]
+        if not self._overflow.behind and self._appended(entries):
+            return
         with self._overflow_lock:
             if not self._abandoned:
-                self._overflow.put(items)
-                self._account([batch for batch, _ in items])
+                self._overflow.put(list(zip(group, entries, strict=True)))
 
     def _replay(self) -> None:
         """One stretch of the overflow, oldest first."""
@@ -166,7 +148,7 @@ class Publisher:
             self._journal.forget_registrations()
         with self._overflow_lock:
             entries = [] if self._abandoned else self._overflow.read(GROUP_BYTES)
-        if entries and not self._succeeds(self._journal.append, entries):
+        if entries and not self._appended(entries):
             return
         with self._overflow_lock:
             if not self._abandoned:
@@ -177,9 +159,9 @@ class Publisher:
         while not self._abandoned and self._overflow.behind and self._probes is None:
             self._replay()
 
-    def _succeeds(self, step: Callable[..., None], *arguments: Any) -> bool:
+    def _appended(self, entries: Sequence[Entry]) -> bool:
         try:
-            step(*arguments)
+            self._journal.append(entries)
         except RedisError as exc:
             self._refused(exc)
             return False
@@ -196,7 +178,7 @@ class Publisher:
         self._probe_at = monotonic() + next(self._probes)
 
 
-def _packed(batch: Batch) -> Entry:
+def packed(batch: Batch) -> Entry:
     if batch.event:
         return batch.stream, event_fields(batch.event, batch.connection_id, batch.batch_no, batch.first_us, batch.context)
-    return batch.stream, data_fields(batch.connection_id, batch.batch_no, batch.frames, microseconds(batch.received_ns))
+    return batch.stream, data_fields(batch.connection_id, batch.batch_no, batch.frames, batch.received_us)
