@@ -72,6 +72,7 @@ class Express:
             except (OSError, RedisError) as exc:
                 log.debug("no lane to redis cause=%s", exc)
             else:
+                self._publisher.hurry()
                 waits = delays(self._random, first_seconds=0.1, cap_seconds=REOPEN_CAP_SECONDS)
                 await self._lost.wait()
             await asyncio.sleep(next(waits))

@@ -77,6 +77,10 @@ class Publisher:
             self.paused = True
             self._on_pause()
 
+    def hurry(self) -> None:
+        """Redis has just been seen to answer: the overflow need not wait for its next probe."""
+        self._probe_at = 0.0
+
     def stop(self, *, patience_seconds: float) -> None:
         """Everything put so far is in the journal or on disk when this returns."""
         self._stopping = True
@@ -141,23 +145,24 @@ class Publisher:
             if not self._abandoned:
                 self._overflow.put(list(zip(group, entries, strict=True)))
 
-    def _replay(self) -> None:
-        """One stretch of the overflow, oldest first."""
+    def _replay(self) -> bool:
+        """One stretch of the overflow, oldest first; false when Redis does not take it."""
         if self._probes is not None:
             # Redis may have come back empty.
             self._journal.forget_registrations()
         with self._overflow_lock:
             entries = [] if self._abandoned else self._overflow.read(GROUP_BYTES)
         if entries and not self._appended(entries):
-            return
+            return False
         with self._overflow_lock:
             if not self._abandoned:
                 self._overflow.advance()
+        return True
 
     def _replay_before_leaving(self) -> None:
         """Once Redis refuses, what remains is safe on disk and belongs to the next process."""
-        while not self._abandoned and self._overflow.behind and self._probes is None:
-            self._replay()
+        while not self._abandoned and self._overflow.behind and self._replay():
+            pass
 
     def _appended(self, entries: Sequence[Entry]) -> bool:
         try:
