@@ -19,7 +19,7 @@ from db import engine
 BAR = Bar("memory_growth", "%", 5.0)
 ROWS_PER_SECOND = 5_000
 #: The sandbox plays 500 instruments of which 200 are recorded; these get this share of its events.
-RECORDED_SHARE = 0.87
+RECORDED_SHARE = 0.8
 FULL_MINUTES = 10.0
 #: Until then caches fill; from then on memory is to be flat.
 WARM_SHARE = 0.2

@@ -6,6 +6,7 @@ of receive times and raw frames; session events are entries without a body, in o
 
 import os
 import threading
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
@@ -81,7 +82,8 @@ _decode_header = msgspec.msgpack.Decoder(Header).decode
 
 def pack(frames: Sequence[bytes], received_us: Times) -> tuple[bytes, bool]:
     """(body, lines): compressed receive times (8 bytes each) and frames; newline-joined unless a frame holds a newline itself."""
-    times = np.asarray(received_us, dtype="<i8").tobytes()
+    # An array of the standard library: the streamer makes it as it goes, and numpy would cost more than the conversion.
+    times = (received_us if isinstance(received_us, array) else array("q", received_us)).tobytes()
     joined = b"\n".join(frames)
     lines = joined.count(b"\n") == len(frames) - 1
     if not lines:
@@ -108,11 +110,6 @@ def unpack(body: bytes, header: Header) -> Frames:
         raise JournalError(f"body of {len(raw)} bytes is too short for {header.frames} frames")
     times = np.frombuffer(raw, dtype="<i8", count=header.frames)
     return Frames(raw[header.frames * 8 :], header.frames, times, lines=header.lines)
-
-
-def microseconds(times_ns: Sequence[int]) -> Times:
-    """Readings of the clock, as a batch keeps them."""
-    return np.fromiter(times_ns, np.int64, len(times_ns)) // 1000
 
 
 def data_fields(connection_id: str, batch_no: int, frames: Sequence[bytes], received_us: Times) -> dict[bytes, bytes]:
@@ -143,33 +140,41 @@ def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
     return Entry(entry_id.decode(), header, fields.get(b"b", b""))
 
 
+#: Where an entry goes, and its fields.
+Batch = tuple[StreamName, Mapping[bytes, bytes]]
+
+
+def append_commands(prefix: str, entries: Sequence[Batch], new: Iterable[StreamName]) -> list[tuple[Any, ...]]:
+    """The commands that append entries, all or none; `new` names the streams that the registry may not know yet."""
+    commands: list[tuple[Any, ...]] = [
+        ("XADD", f"{prefix}:journal:{stream}", "*", *chain.from_iterable(fields.items())) for stream, fields in entries
+    ]
+    if names := sorted(map(str, new)):
+        commands.append(("SADD", f"{prefix}:journals", *names))
+    if len(commands) > 1:
+        # Atomic, because Redis may refuse one write (memory) and take the next: a batch behind a younger one would pass for a repeat.
+        commands = [("MULTI",), *commands, ("EXEC",)]
+    return commands
+
+
 class Journal:
     def __init__(self, client: Client, prefix: str) -> None:
         # Any: redis-py types every answer as what it would be with and without decoding.
         self._redis: Any = client
-        self._head = f"{prefix}:journal:"
-        self._registry = f"{prefix}:journals"
+        self._prefix = prefix
         self._registered: set[StreamName] = set()
         self._wire: Any = None
         self._wire_pid = 0
 
     def _key(self, stream: StreamName) -> str:
-        return f"{self._head}{stream}"
+        return f"{self._prefix}:journal:{stream}"
 
-    def append(self, batches: Iterable[tuple[StreamName, Mapping[bytes, bytes]]]) -> None:
+    def append(self, batches: Iterable[Batch]) -> None:
         """Append in order, in one round trip: all or none. After an error it is unknown which: repeat the whole, readers skip repeats."""
         entries = list(batches)
         new = {stream for stream, _ in entries} - self._registered
-        commands: list[tuple[Any, ...]] = [
-            ("XADD", self._key(stream), "*", *chain.from_iterable(fields.items())) for stream, fields in entries
-        ]
-        if new:
-            commands.append(("SADD", self._registry, *map(str, new)))
-        if len(commands) > 1:
-            # Atomic, because Redis may refuse one write (memory) and take the next: a batch behind a younger one would pass for a repeat.
-            commands = [("MULTI",), *commands, ("EXEC",)]
-        if commands:
-            self._exchange(commands)
+        if entries:
+            self._exchange(append_commands(self._prefix, entries, new))
         self._registered |= new
 
     def _exchange(self, commands: Sequence[tuple[Any, ...]]) -> None:
@@ -194,7 +199,7 @@ class Journal:
         self._registered.clear()
 
     def streams(self) -> list[StreamName]:
-        return sorted(StreamName.parse(member.decode()) for member in self._redis.smembers(self._registry))
+        return sorted(StreamName.parse(member.decode()) for member in self._redis.smembers(f"{self._prefix}:journals"))
 
     def read(
         self, offsets: Mapping[StreamName, str], *, block_ms: int, max_entries: int

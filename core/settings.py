@@ -5,6 +5,7 @@ with its default and a test holds the two together.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -12,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+#: As libpq and most hosts write it; SQLAlchemy would look for another driver than ours.
+_PLAIN_POSTGRES = re.compile(r"^postgres(ql)?://")
 
 
 class SettingsError(ValueError):
@@ -39,10 +44,11 @@ class Settings:
     key_prefix: str = _knob("tapefarm", "every Redis key begins so; lets farms share a Redis")
     farm_home: str = _knob(".farm", "folder for spools and state, relative to the checkout")
     farm_toml: str = _knob("farm.toml", "what to collect, relative to the checkout")
+    farm_venues: str = _knob("", "of the venues in farm.toml only these, comma between; empty: all")
     log_level: str = _knob("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     streamer_client: str = _knob("picows", "WebSocket client: picows or websockets")
-    linger_ms: float = _knob(8.0, "a batch waits at most so long for more frames")
+    linger_ms: float = _knob(10.0, "a batch waits at most so long for more frames")
     batch_max_bytes: int = _knob(262_144, "a batch is flushed at this size at the latest")
     queue_max_bytes: int = _knob(67_108_864, "frames waiting in a streamer's memory before it stops reading its sockets")
     spool_max_bytes: int = _knob(2_147_483_648, "batches on a streamer's disk while Redis refuses; beyond, loss is counted")
@@ -108,8 +114,12 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             values[spec.name] = _parsed(name, environ[name], type(spec.default))
     endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL")) and v}
     logins = {k: v for k, v in environ.items() if k.endswith(("_CLIENT_ID", "_CLIENT_SECRET")) and v}
-    toml = ROOT / values.get("farm_toml", known["FARM_TOML"].default)
-    return Settings(**values, endpoints=endpoints, logins=logins, collect=read_farm_toml(toml))
+    if "database_url" in values:
+        values["database_url"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values["database_url"])
+    collect = read_farm_toml(ROOT / values.get("farm_toml", known["FARM_TOML"].default))
+    chosen = {name.strip() for name in values.get("farm_venues", "").split(",")} - {""}
+    recorded = {name: what for name, what in collect.items() if not chosen or name in chosen}
+    return Settings(**values, endpoints=endpoints, logins=logins, collect=recorded)
 
 
 def read_farm_toml(path: Path) -> dict[str, Collect]:

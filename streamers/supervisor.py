@@ -16,12 +16,14 @@ from typing import Any
 
 from core.board import Board
 from core.journal import Journal, StreamName
+from core.lane import Lane
 from core.redisdb import connect
 from core.settings import Settings
 from core.venue import Channel, Venue
 from streamers.batcher import Linger
 from streamers.clerk import VISIT_SECONDS, Clerk
 from streamers.client import CLOSE_SECONDS
+from streamers.express import Express
 from streamers.overflow import Overflow
 from streamers.publisher import Publisher
 from streamers.sharding import Share, assign
@@ -36,8 +38,8 @@ TICK_SECONDS = 0.25
 WAITING_WORD_SECONDS = 10.0
 #: A slot that raised is started again after so long.
 RESTART_SECONDS = 10.0
-#: SIGTERM to exit must stay within 5 s: first the sockets, then Redis gets this much before the rest goes to the spool.
-FLUSH_SECONDS = 3.0
+#: SIGTERM to exit must stay within 5 s: first the sockets, then Redis gets this much, twice, before the rest goes to the spool.
+FLUSH_SECONDS = 1.5
 #: The board is asked from a thread that holds nobody up, but a stop should not meet it mid-wait for long.
 BOARD_TIMEOUT_SECONDS = 2.0
 
@@ -61,6 +63,8 @@ class Supervisor:
         self._publisher = Publisher(
             journal, Overflow(self._spool), queue_max_bytes=settings.queue_max_bytes, on_pause=self._pause, on_resume=self._resume_soon
         )
+        lane = Lane(settings.redis_url, settings.key_prefix, timeout_seconds=settings.redis_timeout_seconds)
+        self._express = Express(lane, self._publisher, Random())
         board = Board(connect(settings.redis_url, timeout_seconds=BOARD_TIMEOUT_SECONDS), settings.key_prefix)
         self._universe = Universe(venue.name, settings, board)
         self._clerk = Clerk(self._who, board, self._universe)
@@ -72,10 +76,11 @@ class Supervisor:
             incarnation=uuid.uuid4().hex,
             linger=Linger(self._loop, settings.linger_ms / 1000),
             pacer=Pacer(),
-            put=self._publisher.put,
+            put=self._express.put,
             random=Random(),
             credentials=settings.credentials(venue.name),
         )
+        self._express_running: asyncio.Task[None] | None = None
         self._slots: dict[str, dict[int, Slot]] = {}
         self._tasks: dict[Slot, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -91,6 +96,7 @@ class Supervisor:
             self._loop.add_signal_handler(number, self._stop.set)
         log.info("streamer starts who=%s pid=%d incarnation=%s", self._who, os.getpid(), self._wiring.incarnation)
         self._publisher.start()
+        self._express_running = asyncio.create_task(self._express.run())
         self._clerk.start(self._apply_soon)
         try:
             while not self._stop.is_set() and self._publisher.alive and self._clerk.alive:
@@ -110,6 +116,7 @@ class Supervisor:
             pass
 
     def _tick(self) -> None:
+        self._express.tick()
         for slot in self._all_slots():
             slot.tick()
         now = self._loop.time()
@@ -206,7 +213,8 @@ class Supervisor:
             "pid": os.getpid(),
             "started_at": self._started_us,
             "streams": streams,
-            "queue_bytes": self._publisher.queue_bytes,
+            "queue_bytes": self._publisher.queue_bytes + self._express.queue_bytes,
+            "express": self._express.taking,
             "spool_bytes": self._spool.size_bytes,
             "torn_bytes": self._spool.torn_bytes,
             "lost_frames": self._publisher.lost_frames,
@@ -226,6 +234,9 @@ class Supervisor:
         leaving = [*self._closing, *(asyncio.create_task(slot.closed()) for slot in slots)]
         if leaving:
             await asyncio.wait(leaving, timeout=CLOSE_SECONDS + TICK_SECONDS)
+        if self._express_running is not None:
+            self._express_running.cancel()
+        await self._express.finish(FLUSH_SECONDS)
         await asyncio.to_thread(self._publisher.stop, patience_seconds=FLUSH_SECONDS)
         log.info("streamer has left who=%s lost_frames=%d spool_bytes=%d", self._who, self._publisher.lost_frames, self._spool.size_bytes)
         self._spool.close()

@@ -10,7 +10,7 @@ from core import journal as journals
 from core.http import HttpError, TryLater
 from core.journal import StreamName
 from core.venue import Request
-from tasks import resources
+from tasks import lifecycle, resources
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def ask(venue: str, channel: str, requests: Sequence[Request], *, seconds: float
     asked = Asked(len(requests))
     stream, connection_id, until = StreamName(venue, channel, "rest"), uuid.uuid4().hex, time.monotonic() + seconds
     for number, request in enumerate(requests, start=1):
-        if time.monotonic() > until:
+        if time.monotonic() > until or lifecycle.ending():
             asked.cause = "out of time"
             break
         try:

@@ -83,9 +83,9 @@ def _stream(
 
 def _data_age(offset: dict[str, Any] | None, socket: dict[str, Any] | None) -> float | None:
     """Seconds since the newest frame, as the socket or else the database knows it."""
-    newest = (socket or {}).get("last_data_us")
-    if not newest and offset and offset["last_received_at"]:
-        newest = offset["last_received_at"].timestamp() * 1_000_000
+    newest = (socket or {}).get("last_data_us") or 0
+    if offset and offset["last_received_at"]:
+        newest = max(newest, offset["last_received_at"].timestamp() * 1_000_000)
     return max(0.0, time.time() - newest / 1_000_000) if newest else None
 
 

@@ -48,6 +48,14 @@ def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
 sys.addaudithook(_loopback_only)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _enterable(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """As root, servers run under another account: in folders closed to it they would keep their data elsewhere, for ever."""
+    base = tmp_path_factory.getbasetemp()
+    for folder in (base, base.parent):
+        folder.chmod(0o711)
+
+
 # --- servers --------------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def private_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Servers]]:

@@ -44,6 +44,7 @@ TABLE = [
     _part("core.redisdb", "", "redis"),
     _part("core.board", "core.redisdb"),
     _part("core.journal", "core.redisdb core.venue", "msgspec numpy zstandard"),
+    _part("core.lane", "core.journal core.redisdb", "hiredis redis"),
     _part("core.http", "core.redisdb core.venue", "msgspec requests urllib3"),
     _part("venues", "core.records core.venue venues", "msgspec numpy", IMPURE),
     _part("sandbox", "sandbox", "aiohttp msgspec numpy uvloop"),

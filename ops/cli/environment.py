@@ -14,9 +14,9 @@ from ops.cli.state import State
 #: A port is set by hand as FARM_<NAME>_PORT; these are taken otherwise, or the next free ones.
 DEFAULT_PORTS = {"postgres": 54329, "redis": 63799, "sandbox": 18080, "flower": 5555}
 
-_SETTINGS = {field.name.upper() for field in fields(Settings) if field.name not in ("endpoints", "collect")}
-#: As libpq and most hosts write it; SQLAlchemy would look for another driver than ours.
-_PLAIN_POSTGRES = re.compile(r"^postgres(ql)?://")
+_SETTINGS = {field.name.upper() for field in fields(Settings) if "meaning" in field.metadata}
+#: What each venue may have: endpoints, and a login (the state that keeps it is for the owner only).
+_OF_A_VENUE = ("_WS_URL", "_REST_URL", "_CLIENT_ID", "_CLIENT_SECRET")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
@@ -25,16 +25,16 @@ def port_variable(name: str) -> str:
 
 
 def is_setting(name: str) -> bool:
-    return name in _SETTINGS or name.endswith(("_WS_URL", "_REST_URL")) or name in {port_variable(port) for port in DEFAULT_PORTS}
+    return name in _SETTINGS or name.endswith(_OF_A_VENUE) or name in {port_variable(port) for port in DEFAULT_PORTS}
 
 
 def given(environ: Mapping[str, str] = os.environ, dotenv: Path = ROOT / ".env") -> dict[str, str]:
     """The settings that the user set; an empty value is none."""
-    merged = {**read_dotenv(dotenv), **environ}
-    found = {name: value for name, value in merged.items() if value and is_setting(name)}
-    if "DATABASE_URL" in found:
-        found["DATABASE_URL"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", found["DATABASE_URL"])
-    return found
+    return _settings_in({**read_dotenv(dotenv), **environ})
+
+
+def _settings_in(values: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value and is_setting(name)}
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:
@@ -51,8 +51,7 @@ def current(farm: Path, environ: Mapping[str, str] = os.environ) -> tuple[State,
         if not {"DATABASE_URL", "REDIS_URL"} <= set(chosen):
             raise Refused("This farm has not been started yet: `./farm up` starts it.")
         return State(), {**chosen, "FARM_HOME": str(farm)}
-    own = {name: value for name, value in environ.items() if value and is_setting(name)}
-    return state, {**state.environment, **own, "FARM_HOME": str(farm)}
+    return state, {**state.environment, **_settings_in(environ), "FARM_HOME": str(farm)}
 
 
 def read_dotenv(path: Path) -> dict[str, str]:

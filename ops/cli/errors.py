@@ -46,5 +46,6 @@ def sentence(exc: BaseException) -> tuple[str, int] | None:
 
 
 def _first_line(exc: BaseException) -> str:
-    """Drivers tell the address and never the password; SQLAlchemy adds lines of its own."""
-    return (str(exc).strip() or type(exc).__name__).splitlines()[0]
+    """Drivers tell the address and never the password; SQLAlchemy wraps their words into its own."""
+    cause = getattr(exc, "orig", None) or exc
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]

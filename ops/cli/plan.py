@@ -52,7 +52,7 @@ def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, 
     chosen = kept | ports.choose([name for name in names if name not in kept], given, remembered, say)
     require_room(home)
     servers = _servers(home, wanted, chosen, running, say)
-    environment = environment_of(home, given, servers, sandboxed, chosen.get("sandbox", 0))
+    environment = environment_of(home, given, servers, sandboxed, chosen.get("sandbox", 0)) | {"FARM_VENUES": ",".join(venues)}
     state = State({**remembered, **chosen}, venues, sandboxed, environment)
     return Plan(home, state, servers, settings.load(environment), wish.rate)
 

@@ -151,7 +151,10 @@ def put(log: Journal, *frames: bytes, stream: StreamName = STREAM) -> None:
 
 
 def test_entries_are_read_in_order_from_an_offset(log: Journal) -> None:
-    log.append([(STREAM, journal.data_fields("c", n, [b"%d" % n], [AT])) for n in range(5)] + [(OTHER, journal.data_fields("d", 1, [b"other"], [AT]))])
+    log.append(
+        [(STREAM, journal.data_fields("c", n, [b"%d" % n], [AT])) for n in range(5)]
+        + [(OTHER, journal.data_fields("d", 1, [b"other"], [AT]))]
+    )
     read = Reading(log)
     assert read({STREAM: START, OTHER: START}) == {STREAM: [b"0", b"1", b"2", b"3", b"4"], OTHER: [b"other"]}
     ((_, entries),) = log.read({STREAM: START}, block_ms=1, max_entries=2)

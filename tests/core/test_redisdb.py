@@ -14,7 +14,10 @@ def test_a_server_that_says_nothing_fails_within_the_timeout() -> None:
         deaf.bind(("127.0.0.1", 0))
         deaf.listen()
         started = time.monotonic()
-        with closing(redisdb.connect(f"redis://127.0.0.1:{deaf.getsockname()[1]}", timeout_seconds=0.3)) as client, pytest.raises(redisdb.RedisError):
+        with (
+            closing(redisdb.connect(f"redis://127.0.0.1:{deaf.getsockname()[1]}", timeout_seconds=0.3)) as client,
+            pytest.raises(redisdb.RedisError),
+        ):
             client.ping()
         assert time.monotonic() - started < 2, "it is not tried again behind our back"
 

@@ -95,3 +95,13 @@ def test_a_file_that_is_not_text_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "farm.toml").write_bytes(b"\xff\xfe[venues]")
     with pytest.raises(SettingsError, match="cannot be read"):
         read_farm_toml(tmp_path / "farm.toml")
+
+
+@pytest.mark.parametrize("written", ["postgres://u@h/d", "postgresql://u@h/d", "postgresql+psycopg2://u@h/d"])
+def test_a_database_url_as_others_write_it_names_our_driver(written: str) -> None:
+    assert load({"DATABASE_URL": written}).database_url == "postgresql+psycopg2://u@h/d"
+
+
+def test_farm_venues_leaves_out_the_others() -> None:
+    assert list(load({"FARM_VENUES": "nowhere"}).collect) == []
+    assert list(load({"FARM_VENUES": "binance, nowhere"}).collect) == ["binance"]

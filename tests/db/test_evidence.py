@@ -34,9 +34,15 @@ def test_the_life_of_a_socket(write: Callable[..., None], query: Query) -> None:
 
 
 def test_a_deaf_shard_is_an_open_gap_until_it_hears(write: Callable[..., None], query: Query) -> None:
-    write(GapOpened(HERE, "disconnected", AT, AT + 1), GapOpened(HERE, "lost", AT + 2, AT + 3, 17, "disk full"), GapOpened(THERE, "disconnected", None, None))
+    write(
+        GapOpened(HERE, "disconnected", AT, AT + 1),
+        GapOpened(HERE, "lost", AT + 2, AT + 3, 17, "disk full"),
+        GapOpened(THERE, "disconnected", None, None),
+    )
     write(GapClosed(HERE, AT + 10, AT + 11))
-    rows = query("SELECT shard, cause, event_from, event_to, received_from, received_to, frames, state, detail FROM data_gaps ORDER BY gap_id")
+    rows = query(
+        "SELECT shard, cause, event_from, event_to, received_from, received_to, frames, state, detail FROM data_gaps ORDER BY gap_id"
+    )
     assert rows == [
         ("0", "disconnected", moment(AT), moment(AT + 10), moment(AT + 1), moment(AT + 11), None, "missing", None),
         ("0", "lost", moment(AT + 2), moment(AT + 10), moment(AT + 3), moment(AT + 11), 17, "missing", "disk full"),

@@ -72,7 +72,17 @@ def test_frames_cannot_register_without_bound(connection: RawConnection, query: 
 def test_a_first_listing_opens_a_row_of_history(describe: Callable[..., int], query: Query) -> None:
     assert describe([BTC, ODD], AT) == 2
     described = "status, base_asset, quote_asset, contract_type, tick_size, lot_size, listed_at, expires_at, attributes"
-    expected = ("TRADING", "BTC", "USDT", "PERPETUAL", "0.10", "0.001", moment(AT - 9), moment(AT + 9**15), {"deliveryDate": 1, "名": ["ü"]})
+    expected = (
+        "TRADING",
+        "BTC",
+        "USDT",
+        "PERPETUAL",
+        "0.10",
+        "0.001",
+        moment(AT - 9),
+        moment(AT + 9**15),
+        {"deliveryDate": 1, "名": ["ü"]},
+    )
     assert query(f"SELECT {described} FROM instruments WHERE symbol = 'BTCUSDT'") == [expected]
     assert query(f"SELECT {described} FROM instrument_history h WHERE tick_size = '0.10'") == [expected]
     assert history(query, ODD.symbol) == [("TRADING", None, moment(AT), None)]
@@ -144,7 +154,9 @@ def test_a_reply_older_than_what_is_known_changes_nothing(describe: Callable[...
     assert history(query) == [("TRADING", "0.01", moment(AT + MINUTE), None)]
 
 
-def test_a_symbol_named_by_frames_is_described_by_an_older_reply(describe: Callable[..., int], connection: RawConnection, query: Query) -> None:
+def test_a_symbol_named_by_frames_is_described_by_an_older_reply(
+    describe: Callable[..., int], connection: RawConnection, query: Query
+) -> None:
     InstrumentIds("somewhere", connection, 10).array(["BTCUSDT"])  # registered now, years after the reply
     assert describe([BTC], AT - 10**14) == 1
     assert history(query) == [("TRADING", "0.10", moment(AT - 10**14), None)]

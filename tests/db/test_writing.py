@@ -63,7 +63,16 @@ def totals(query: Query, stream: str = STREAM) -> dict[str, Any]:
 def test_rows_and_offset_are_committed_together(known: RawConnection, query: Query) -> None:
     assert commit(known, [work([1, 2, 3])]) == 3
     assert query("SELECT trade_id, price FROM trades ORDER BY 1") == [(1, 0.1), (2, 0.1), (3, 0.1)]
-    assert totals(query) == {"last_id": "5-0", "entries": 1, "frames": 3, "rows": 3, "repeated": 0, "ignored": 0, "quarantined": 0, "lost": 0}
+    assert totals(query) == {
+        "last_id": "5-0",
+        "entries": 1,
+        "frames": 3,
+        "rows": 3,
+        "repeated": 0,
+        "ignored": 0,
+        "quarantined": 0,
+        "lost": 0,
+    }
 
 
 def test_totals_add_up_over_transactions(known: RawConnection, query: Query) -> None:
@@ -82,7 +91,10 @@ def test_a_step_without_rows_moves_the_offset(known: RawConnection, query: Query
     [
         pytest.param(lambda: work([9], stream=OTHER, before="7-7"), id="the second stream is fenced"),
         pytest.param(lambda: Work(work([9], stream=OTHER).step, [("trades", {**trades([9])[1], "price": None})]), id="a row is refused"),
-        pytest.param(lambda: work([9], stream=OTHER, listings=[Listing("x", [Instrument("X", "Y", attributes={"a": object()})], True, AT)]), id="a bug"),
+        pytest.param(
+            lambda: work([9], stream=OTHER, listings=[Listing("x", [Instrument("X", "Y", attributes={"a": object()})], True, AT)]),
+            id="a bug",
+        ),
     ],
 )
 def test_an_error_in_the_middle_leaves_nothing(known: RawConnection, query: Query, bad: Callable[[], Work]) -> None:
@@ -138,7 +150,12 @@ def test_duplicates_are_counted_for_the_stream_that_brought_them(known: RawConne
 def test_a_revised_row_is_a_row(known: RawConnection, query: Query) -> None:
     def candle(close: float, received_us: int) -> tuple[str, dict[str, Any]]:
         values = {name: np.array([1.0]) for name in ("open", "high", "low", "volume")}
-        head = {"event_at": np.array([AT]), "received_at": np.array([received_us]), "instrument_id": np.array([1]), "interval_seconds": np.array([60])}
+        head = {
+            "event_at": np.array([AT]),
+            "received_at": np.array([received_us]),
+            "instrument_id": np.array([1]),
+            "interval_seconds": np.array([60]),
+        }
         return "candles", {**values, **head, "close": np.array([close]), "closed": np.array([True])}
 
     for number, close in enumerate((1.0, 2.0), start=1):
@@ -182,3 +199,28 @@ def test_a_groups_lock_has_one_holder_and_dies_with_it(connection: RawConnection
         holder.close()
         cursor.execute("SELECT pg_sleep(0.1)")
         assert offsets.lock_group(cursor, 1)
+
+
+@pytest.mark.parametrize("numbers", [(5, 1, 900), (70_000, 1, 900)], ids=["16 bit", "wider"])
+def test_a_large_batch_of_several_works_is_stored_whole_whatever_its_order(
+    known: RawConnection, query: Query, numbers: tuple[int, ...]
+) -> None:
+    works, expected = [], set()
+    for stream, first in ((STREAM, 0), (OTHER, 10_000)):
+        ids = np.arange(first, first + writing.SORTED_ROWS)
+        rows = trades(list(ids))[1] | {"instrument_id": np.array(numbers, np.int32)[ids % len(numbers)]}
+        # Some rows lack the value, in one of the two works only.
+        rows["quantity_without_rpi"] = np.ma.MaskedArray(ids / 2, ids % 7 == 0) if first else ids / 2
+        expected |= {(numbers[i % len(numbers)], i, None if first and i % 7 == 0 else i / 2) for i in ids.tolist()}
+        works.append(Work(Advance(stream, "0-0", Offset("5-0", {}), Counts(rows=len(ids))), [("trades", rows)]))
+    assert commit(known, works) == 2 * writing.SORTED_ROWS
+    assert set(query("SELECT instrument_id, trade_id, quantity_without_rpi FROM trades")) == expected
+
+
+def test_a_large_batch_whose_works_lack_different_columns_is_stored_too(known: RawConnection, query: Query) -> None:
+    full = trades(list(range(writing.SORTED_ROWS)))
+    full[1]["first_trade_id"] = np.arange(writing.SORTED_ROWS)
+    lacking = trades(list(range(20_000, 20_000 + writing.SORTED_ROWS)))
+    step = Advance(STREAM, "0-0", Offset("5-0", {}), Counts(rows=2 * writing.SORTED_ROWS))
+    commit(known, [Work(step, [full, lacking])])
+    assert query("SELECT count(*), count(first_trade_id) FROM trades") == [(2 * writing.SORTED_ROWS, writing.SORTED_ROWS)]

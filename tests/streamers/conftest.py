@@ -6,27 +6,19 @@ from pathlib import Path
 import pytest
 
 from core import redisdb
-from ops.local.ephemeral import Running
-from ops.local.errors import LocalError
-from ops.local.ports import free_port
-from ops.local.redis import prepare_redis
-from ops.local.runtime import ensure_runtime
+from ops.local.ephemeral import Running, ephemeral_redis
+from ops.local.errors import RuntimeUnavailable
 from tests.streamers.journals import Log
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def mortal_redis(tmp_path: Path) -> Iterator[Running]:
     """Appends are on disk before they are acknowledged, as in production."""
     try:
-        runtime = ensure_runtime(CHECKOUT / ".farm/runtime", print)
-    except LocalError as exc:
+        with ephemeral_redis(tmp_path, memory=1 << 30) as running:
+            yield running
+    except RuntimeUnavailable as exc:
         pytest.skip(f"no private Redis: {exc}")
-    running = Running(prepare_redis(runtime, tmp_path / "redis", free_port(), memory=1 << 30))
-    running.start()
-    yield running
-    running.kill()
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ STREAM = StreamName("tiny", "trades")
 
 def data(number: int, *, connection: str = "c1", frames: int = 2) -> tuple[Batch, Entry]:
     raw = [f"{connection} {number} {frame}".encode() for frame in range(frames)]
-    times = [(number * 10 + frame) * 1000 for frame in range(frames)]
+    times = [number * 10 + frame for frame in range(frames)]
     batch = Batch(STREAM, connection, number, raw, times, sum(map(len, raw)))
-    return batch, (STREAM, data_fields(connection, number, raw, [time // 1000 for time in times]))
+    return batch, (STREAM, data_fields(connection, number, raw, times))
 
 
 def event(number: int, type: str, *, connection: str = "c1") -> tuple[Batch, Entry]:
-    return Batch(STREAM, connection, number, [], [number * 10_000], 0, type), (STREAM, event_fields(type, connection, number, number * 10))
+    return Batch(STREAM, connection, number, [], [number * 10], 0, type), (STREAM, event_fields(type, connection, number, number * 10))
 
 
 def headers(overflow: Overflow) -> list[Header]:

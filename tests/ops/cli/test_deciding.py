@@ -123,8 +123,8 @@ def test_commands_see_the_farm_as_it_was_started(tmp_path: Path) -> None:
 def test_a_farm_that_was_never_started(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="farm up"):
         environment.current(tmp_path, {})
-    urls = {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x"}
-    assert environment.current(tmp_path, urls)[1] == {**urls, "FARM_HOME": str(tmp_path)}
+    found = environment.current(tmp_path, {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x"})[1]
+    assert found == {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x", "FARM_HOME": str(tmp_path)}
 
 
 # --- venues and endpoints
@@ -155,6 +155,7 @@ def test_servers_of_the_users_own_are_used_and_none_is_started(tmp_path: Path, g
         **given,
         "BINANCE_WS_URL": f"ws://127.0.0.1:{port}/binance",
         "BINANCE_REST_URL": f"http://127.0.0.1:{port}/binance",
+        "FARM_VENUES": "binance",
         "FARM_HOME": str(tmp_path / "home"),
     }
     assert wanted(made.knobs, made.state.venues) == [("binance", "aggTrade")]
