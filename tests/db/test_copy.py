@@ -98,20 +98,22 @@ def test_a_whole_column_may_be_absent(cursor: Any) -> None:
     assert stored(cursor, TRADES) == in_key_order(TRADES, rows_of(TRADES, columns))
 
 
+OPTIONAL = [column.name for column in TICKERS.columns if column.nullable]
+
+
 @given(
-    masks=st.lists(st.tuples(*[st.booleans()] * 6), min_size=1, max_size=12),
-    whole=st.sets(st.integers(0, 5)),
+    masks=st.lists(st.tuples(*[st.booleans()] * len(OPTIONAL)), min_size=1, max_size=12),
+    whole=st.sets(st.integers(0, len(OPTIONAL) - 1)),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_pattern_of_absences_reads_back(cursor: Any, masks: list[tuple[bool, ...]], whole: set[int]) -> None:
     count = len(masks)
-    names = [column.name for column in TICKERS.columns if column.nullable]
     columns: dict[str, Any] = {
         "event_at": AT + np.arange(count),
         "received_at": AT + np.arange(count),
         "instrument_id": np.arange(count, dtype=np.int32),
     }
-    for i, name in enumerate(names):
+    for i, name in enumerate(OPTIONAL):
         values = AT + np.arange(count) if name == "next_funding_at" else np.arange(count) / 7
         columns[name] = None if i in whole else np.ma.MaskedArray(values, [mask[i] for mask in masks])
     cursor.execute("TRUNCATE tickers")
