@@ -45,7 +45,7 @@ def test_ccxt_rest(sandbox: Any) -> None:
     assert by_id["ETH_USDC-PERPETUAL"]["linear"] and by_id["ETH_USDC-PERPETUAL"]["swap"]
     option = next(market for market in markets if market["type"] == "option" and "0d" not in market["id"])
     assert option["strike"] > 0 and option["expiry"] > 0
-    assert len(trades) > 5 and trades[-1]["price"] > 0 and since[0]["id"] == trades[0]["id"]
+    assert trades and trades[-1]["price"] > 0 and since[0]["id"] == trades[0]["id"]
     assert candles[-1][5] > 0 and book["bids"][0][0] < book["asks"][0][0] and ticker["bid"] < ticker["ask"]
 
 
