@@ -32,7 +32,7 @@ class _Listener(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if (kind is _TEXT or kind is _BINARY) and frame.fin:
+        if frame.fin and (kind is _TEXT or kind is _BINARY):
             self._deliver(frame.get_payload_as_bytes())
         elif kind is _CLOSE:
             self._peer_closes(transport, frame)

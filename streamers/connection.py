@@ -22,9 +22,9 @@ class Connection:
         self.session = session
         self.batcher = batcher
         self._stream = stream
-        self._prefix = stream.data_prefix
         self._add = batcher.add
         self._on_change = on_change
+        self.on_frame = self._receiver(stream.data_prefix)
         self._clock = asyncio.get_running_loop().time
         self._socket: Socket | None = None
         self._cause = ""
@@ -49,14 +49,6 @@ class Connection:
         if self._paused:
             socket.pause()
         self._perform(self.session.opened(self._clock()))
-
-    def on_frame(self, frame: bytes) -> None:
-        if frame.startswith(self._prefix):
-            self._add(frame)
-            if self.session.proving:
-                self._perform(self.session.data(frame))
-        else:
-            self._other(frame)
 
     def on_closed(self, cause: str) -> None:
         if self.closed or self._socket is None:
@@ -92,6 +84,20 @@ class Connection:
                 self._socket.pause()
             else:
                 self._socket.resume()
+
+    def _receiver(self, prefix: bytes) -> Callable[[bytes], None]:
+        """What the client calls with every frame: over locals, as attributes are looked up anew each time."""
+        add, session, other = self.batcher.add, self.session, self._other
+
+        def on_frame(frame: bytes) -> None:
+            if frame.startswith(prefix):
+                add(frame)
+                if session.proving:
+                    self._perform(session.data(frame))
+            else:
+                other(frame)
+
+        return on_frame
 
     def _other(self, frame: bytes) -> None:
         """A frame that does not begin like data: the protocol's own, or one we do not know and keep as it is."""
