@@ -56,7 +56,7 @@ def prepare(works: Sequence[Work]) -> Batch:
 def _by_instrument(kind: Kind, parts: Sequence[Columns]) -> Sequence[Columns]:
     """A large batch as one, its rows sorted by instrument and otherwise in the order they came.
 
-    The key begins with the instrument, so neighbours go into the same page of the index: a fifth of the backend's CPU.
+    The key begins with the instrument, so neighbours go into the same page of the index: less CPU for the backend.
     """
     absent = [{column.name for column in kind.columns if part.get(column.name) is None} for part in parts]
     if sum(len(part["event_at"]) for part in parts) < SORTED_ROWS or any(names != absent[0] for names in absent):
