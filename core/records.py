@@ -77,6 +77,7 @@ TRADES = _kind(
     Column("index_price", "float8", "index price at the trade", nullable=True),
     Column("implied_volatility", "float8", "of an option, percent", nullable=True),
     Column("flags", "int2", "1 liquidation, 2 block trade, 4 leg of a combo; absent where the venue does not say", nullable=True),
+    Column("venue_trade_id", "text", "the venue's id where it is no number; trade_id is then 63 bits of it", nullable=True),
     key=("trade_id",),
     sequence="trade_id",
 )
@@ -131,6 +132,10 @@ TICKERS = _kind(
     Column("vega", "float8", "change of the price per percent of volatility", nullable=True),
     Column("theta", "float8", "change of the price per day", nullable=True),
     Column("rho", "float8", "change of the price per percent of interest", nullable=True),
+    Column("bid_price", "float8", "best bid, where the ticker carries it; absent: none", nullable=True),
+    Column("bid_quantity", "float8", "amount at the best bid", nullable=True),
+    Column("ask_price", "float8", "best ask, where the ticker carries it; absent: none", nullable=True),
+    Column("ask_quantity", "float8", "amount at the best ask", nullable=True),
 )
 
 FUNDING_RATES = _kind(
@@ -150,7 +155,7 @@ BOOK_DELTAS = _kind(
     "book_deltas",
     "one row per price level that changed; quantity is absolute, 0 removes the level",
     Column("update_id", "int8", "venue's number of the change; Deribit: change_id, one counter for many instruments"),
-    Column("previous_id", "int8", "number of the change before it on this instrument"),
+    Column("previous_id", "int8", "number of the change before it on this instrument; absent where the venue names none", nullable=True),
     Column("side", "int2", "1 bid, -1 ask"),
     Column("price", "float8", "price level"),
     Column("quantity", "float8", "what stands there now; 0: nothing"),
@@ -175,9 +180,46 @@ INDEX_PRICES = _kind(
     Column("price", "float8", "index price in quote units"),
 )
 
+PRICES = _kind(
+    "prices",
+    "prices of one instant, asked for on the schedule",
+    Column("bid_price", "float8", "best bid; absent: none", nullable=True),
+    Column("bid_quantity", "float8", "amount at the best bid", nullable=True),
+    Column("ask_price", "float8", "best ask; absent: none", nullable=True),
+    Column("ask_quantity", "float8", "amount at the best ask", nullable=True),
+    Column("last_price", "float8", "price of the last trade", nullable=True),
+)
+
+RESOLUTIONS = _kind(
+    "resolutions",
+    "what a source says about the result of a prediction market; event_at is the source's time of saying so",
+    Column("source", "text", "who says so, as named in the venue's README"),
+    Column("status", "text", "proposed, disputed, determined, resolved or void; only `resolved` and `void` are final"),
+    Column("payout", "float8", "what one unit of the instrument pays, quote units; absent until it is known", nullable=True),
+    key=("source", "status"),
+)
+
 KINDS = {
-    kind.name: kind for kind in (TRADES, QUOTES, CANDLES, TICKERS, FUNDING_RATES, OPEN_INTEREST, BOOK_DELTAS, BOOK_SNAPSHOTS, INDEX_PRICES)
+    kind.name: kind
+    for kind in (
+        TRADES,
+        QUOTES,
+        CANDLES,
+        TICKERS,
+        FUNDING_RATES,
+        OPEN_INTEREST,
+        BOOK_DELTAS,
+        BOOK_SNAPSHOTS,
+        INDEX_PRICES,
+        PRICES,
+        RESOLUTIONS,
+    )
 }
+
+#: What decoders return beside kinds, for the writer's books (tasks/books.py). Both have event_at, received_at and symbol, and
+#: BOOK_CHANGES: update_id, side (1 bid, -1 ask), price, change (signed quantity to add to the level);
+#: BOOK_CLAIMS: bid_price, ask_price, what the venue says the top is after everything before it in the stream (NaN: no such side).
+BOOK_CHANGES, BOOK_CLAIMS = "book_changes", "book_claims"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +235,25 @@ class Instrument:
     lot_size: str | None = None
     listed_at_us: int | None = None
     expires_at_us: int | None = None
+    attributes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """A question that is traded as one instrument an outcome. A change in any field is a new row of history.
+
+    `outcomes`: (symbol of the instrument, name of the outcome). `rules`: the text that decides. `status`: upcoming, active, paused,
+    closed (trading is over, the result is not final) or resolved; the venue's own word belongs into `attributes`.
+    """
+
+    market_id: str
+    title: str
+    status: str
+    outcomes: tuple[tuple[str, str], ...]
+    rules: str | None = None
+    event_id: str | None = None
+    series_id: str | None = None
+    opens_at_us: int | None = None
+    closes_at_us: int | None = None
+    resolution_source: str | None = None
     attributes: Mapping[str, Any] | None = None

@@ -25,11 +25,13 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """What to collect from one venue: `symbols` as listed, or else the `top` instruments by volume."""
+    """What to collect from one venue: `symbols` as listed, or else the `top` instruments or markets as the venue ranks them, by its
+    own options in `universe`."""
 
     channels: tuple[str, ...] | None = None  # None: all the venue has
     symbols: tuple[str, ...] = ()
     top: int = 200
+    universe: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _knob(default: Any, meaning: str) -> Any:
@@ -140,17 +142,24 @@ def read_farm_toml(path: Path) -> dict[str, Collect]:
 def _collect(where: str, table: Any) -> Collect:
     _check(isinstance(table, dict), where, table, "a table: [venues.NAME]")
     _check(isinstance(table.get("enabled", True), bool), f"{where}.enabled", table.get("enabled"), "true or false")
-    unknown = set(table) - {"enabled", "channels", "symbols", "top"}
-    _check(not unknown, where, sorted(unknown), "only enabled, channels, symbols and top")
+    unknown = set(table) - {"enabled", "channels", "symbols", "top", "universe"}
+    _check(not unknown, where, sorted(unknown), "only enabled, channels, symbols, top and universe")
     for key in ("channels", "symbols"):
         value = table.get(key, [])
         _check(
             isinstance(value, list) and all(isinstance(item, str) and item for item in value), f"{where}.{key}", value, "a list of names"
         )
     top = table.get("top", Collect.__dataclass_fields__["top"].default)
-    _check(isinstance(top, int) and not isinstance(top, bool) and 1 <= top <= 2000, f"{where}.top", top, "a whole number from 1 to 2000")
+    _check(isinstance(top, int) and not isinstance(top, bool) and 1 <= top <= 20_000, f"{where}.top", top, "a whole number from 1 to 20000")
+    _check(
+        isinstance(table.get("universe", {}), dict),
+        f"{where}.universe",
+        table.get("universe"),
+        f"a table: [{where.partition(': ')[2]}.universe]",
+    )
     channels = tuple(table["channels"]) if "channels" in table else None
-    return Collect(channels=channels, symbols=tuple(dict.fromkeys(table.get("symbols", ()))), top=top)
+    symbols = tuple(dict.fromkeys(table.get("symbols", ())))
+    return Collect(channels=channels, symbols=symbols, top=top, universe=table.get("universe", {}))
 
 
 def _parsed(name: str, text: str, kind: type) -> Any:

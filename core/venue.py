@@ -3,11 +3,11 @@
 A venue is a folder below venues/ whose package holds `VENUE = Venue(...)`. Streamers and tasks know this page, never a venue.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from core.records import Columns, Instrument
+from core.records import Columns, Instrument, Market
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,12 @@ class Channel:
     idle_seconds: float  # nothing received for so long on a proven connection: reconnect
     #: subscribed to as they stand, in the place of the instruments of the universe (index names, feeds of the whole venue)
     topics: tuple[str, ...] = ()
+    names_per_message: int = 200  # how many names one subscribe frame may hold
+    keepalive: str = ""  # text that the venue wants to hear every `keepalive_seconds`
+    keepalive_seconds: float = 0.0
+    sockets: int = 1  # how many connections say the same at once (hot-hot), for a venue that freezes in part
+    continuous: bool = True  # the sequence or chain of its kind holds here; false where ids do not follow each other
+    book_tops: bool = False  # the top of each book is written to quotes: for a venue without a feed of best prices
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +68,34 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Numbered:
+    """Frames that a connection numbers: int64 arrays of equal length, in the order of the frames.
+
+    `frames`: place in the batch; `scopes`: what is counted, a subscription for instance; `numbers` rise by one per connection and scope.
+    """
+
+    frames: Any
+    scopes: Any
+    numbers: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """What a batch of frames, or a reply, says.
 
-    `rows`: kind -> columns, with `symbol` (list of str) in the place of instrument_id; rows keep the order of the frames.
+    `rows`: kind -> columns, with `symbol` (list of str) in the place of instrument_id; rows keep the order of the frames. Beside the
+    kinds of core.records there may be BOOK_CHANGES and BOOK_CLAIMS, which the writer's books turn into such.
     `ignored`: reason -> frames that are known and left out on purpose.
     """
 
     rows: Mapping[str, Columns] = field(default_factory=dict)
     instruments: Sequence[Instrument] = ()
+    markets: Sequence[Market] = ()
     rejected: Sequence[Rejected] = ()
     ignored: Mapping[str, int] = field(default_factory=dict)
     #: true when `instruments` is the whole list of the venue, so that one not in it is gone
     complete: bool = False
+    numbered: Numbered | None = None
 
 
 class Frames:
@@ -108,6 +129,8 @@ class Control:
     message: str = ""
     #: to be sent back at once (a heartbeat that wants an answer)
     answer: str = ""
+    #: it takes part in the numbering of data frames, so it goes into the journal like one
+    keep: bool = False
     #: of an ack: what the venue says it has subscribed, where it says so; what is missing from it was refused without a word
     subscribed: tuple[str, ...] | None = None
 
@@ -124,11 +147,19 @@ class StreamProtocol(Protocol):
 
     def url(self, base: str, channel: Channel, symbols: Sequence[str]) -> str: ...
 
+    def headers(self, channel: Channel, credentials: Mapping[str, str], now_us: int) -> Mapping[str, str]:
+        """Of one handshake. Empty where the venue wants none."""
+        ...
+
     def subscribe(self, channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
         """Frames to send on an open connection to add symbols. Empty where the URL already said it all at connecting."""
         ...
 
     def unsubscribe(self, channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]: ...
+
+    def resync(self, channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+        """Frames that make the venue send the whole state of these symbols anew on the open connection. Empty where there is no state."""
+        ...
 
     def control(self, frame: bytes) -> Control | None:
         """None: not a protocol frame, so it goes to the journal as it is."""
@@ -139,27 +170,48 @@ class StreamProtocol(Protocol):
         ...
 
 
+VENUE, INSTRUMENTS, UNRESOLVED = "venue", "instruments", "unresolved"
+
+
 @dataclass(frozen=True, slots=True)
 class Poll:
     """A periodic REST read: `requests` says what to ask, `parse` what the reply means.
 
-    `per_instrument` polls ask once a symbol of the universe; others once for all. A poll without `every_seconds` is not scheduled.
+    `about`: what `requests` is given: nothing (VENUE), the symbols of the universe (INSTRUMENTS), or the ids of markets whose end has
+    passed and whose result is not settled (UNRESOLVED). A poll without `every_seconds` is not scheduled. With `follow` each answer
+    names the next request, at most `max_pages` of them.
     """
 
     name: str
     every_seconds: float | None
     requests: Callable[[Sequence[str], int], Sequence[Request]]  # (symbols, now in us) -> requests
     parse: Callable[[Reply], Decoded]
-    per_instrument: bool = False
+    about: str = VENUE
     queue: str = "snapshots"
+    follow: Callable[[Reply], Request | None] | None = None
+    max_pages: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What farm.toml asks of a universe: the `top` instruments or markets, by the venue's own `options` ([venues.NAME.universe])."""
+
+    top: int
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Universe:
-    """How the list of instruments to record is found: `requests` to ask for, `rank` the replies into symbols, best first."""
+    """How the list of instruments to record is found.
 
-    requests: Sequence[Request]
-    rank: Callable[[Sequence[Reply]], Sequence[str]]
+    `requests` says what to ask; it raises ValueError with a sentence about an option that cannot be used. `rank` turns the replies,
+    which come one by one as they are read, into at most the wanted number of symbols, best first, and holds no more than it must.
+    """
+
+    requests: Callable[[Wanted], Sequence[Request]]
+    rank: Callable[[Iterable[Reply], Wanted], Sequence[str]]
+    follow: Callable[[Reply], Request | None] | None = None
+    max_pages: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +227,8 @@ class Venue:
     universe: Universe
     #: header name -> reads the weight used so far in this minute, as the venue counts it
     used_weight_header: str | None = None
+    #: how many sources must agree on the result of a market before it is final
+    resolution_sources: int = 1
 
     def channel(self, name: str) -> Channel:
         return next(channel for channel in self.channels if channel.name == name)

@@ -10,9 +10,26 @@ from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from core.records import Instrument
+from db import versions
 from db.moments import moment
 
-_DESCRIBED = ("status", "base_asset", "quote_asset", "contract_type", "tick_size", "lot_size", "listed_at", "expires_at", "attributes")
+INSTRUMENTS = versions.Described(
+    "instruments",
+    "instrument_history",
+    "instrument_id",
+    "symbol",
+    {
+        "status": "text",
+        "base_asset": "text",
+        "quote_asset": "text",
+        "contract_type": "text",
+        "tick_size": "text",
+        "lot_size": "text",
+        "listed_at": "timestamptz",
+        "expires_at": "timestamptz",
+        "attributes": "jsonb",
+    },
+)
 
 
 class TooManyInstruments(Exception):
@@ -63,51 +80,17 @@ def describe(cursor: Cursor, venue: str, listed: Sequence[Instrument], *, comple
 
     Only a complete list may say that an instrument is gone (status `gone`); a partial one never closes anything.
     """
-    at = moment(at_us)
     _register(cursor, venue, {instrument.symbol for instrument in listed})
-    cursor.execute(
-        "CREATE TEMP TABLE IF NOT EXISTS described (symbol text, status text, base_asset text, quote_asset text, contract_type text, "
-        "tick_size text, lot_size text, listed_at timestamptz, expires_at timestamptz, attributes jsonb) ON COMMIT DELETE ROWS"
-    )
-    cursor.execute("TRUNCATE described")
-    execute_values(
-        cursor,
-        "INSERT INTO described VALUES %s",
-        [_row(instrument) for instrument in {i.symbol: i for i in listed}.values()],
-        page_size=500,
-    )
+    versions.stage(cursor, INSTRUMENTS, [_row(instrument) for instrument in listed])
     if complete:
-        names = ", ".join(_DESCRIBED[1:])
+        names = ", ".join(list(INSTRUMENTS.columns)[1:])
         cursor.execute(
-            f"INSERT INTO described SELECT symbol, 'gone', {names} FROM instruments i WHERE venue = %s AND status NOT IN ('gone', 'unknown') "
-            "AND NOT EXISTS (SELECT FROM described d WHERE d.symbol = i.symbol)",
+            f"INSERT INTO described_instruments SELECT symbol, 'gone', {names} FROM instruments i "
+            "WHERE venue = %s AND status NOT IN ('gone', 'unknown') "
+            "AND NOT EXISTS (SELECT FROM described_instruments d WHERE d.symbol = i.symbol)",
             (venue,),
         )
-    changes = ", ".join(f"{name} = d.{name}" for name in _DESCRIBED)
-    old, new = ", ".join(f"i.{name}" for name in _DESCRIBED), ", ".join(f"d.{name}" for name in _DESCRIBED)
-    # A reply older than what is known (a late journal entry) changes nothing.
-    cursor.execute(
-        f"UPDATE instruments i SET {changes}, updated_at = %s FROM described d WHERE i.venue = %s AND i.symbol = d.symbol "
-        f"AND ({old}) IS DISTINCT FROM ({new}) AND (i.status = 'unknown' OR i.updated_at < %s) RETURNING i.instrument_id",
-        (at, venue, at),
-    )
-    changed = [row[0] for row in cursor.fetchall()]
-    if changed:
-        _write_history(cursor, changed, at)
-    return len(changed)
-
-
-def _write_history(cursor: Cursor, changed: Sequence[int], at: Any) -> None:
-    names = ", ".join(_DESCRIBED)
-    cursor.execute(
-        "UPDATE instrument_history SET valid_to = %s WHERE instrument_id = ANY(%s) AND valid_to IS NULL AND valid_from < %s",
-        (at, changed, at),
-    )
-    cursor.execute(
-        f"INSERT INTO instrument_history (instrument_id, valid_from, {names}) SELECT instrument_id, %s, {names} FROM instruments "
-        f"WHERE instrument_id = ANY(%s) ON CONFLICT (instrument_id, valid_from) DO NOTHING",
-        (at, changed),
-    )
+    return versions.take_over(cursor, INSTRUMENTS, venue, at_us, always="i.status = 'unknown'")
 
 
 def _row(i: Instrument) -> tuple[Any, ...]:

@@ -9,8 +9,8 @@ from psycopg2 import errors
 from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import cursor as Cursor
 
-from core.records import KINDS, Columns, Instrument, Kind
-from db import copy, evidence, instruments, offsets
+from core.records import KINDS, Columns, Instrument, Kind, Market
+from db import copy, evidence, instruments, markets, offsets
 
 #: Below this a sort costs more than it saves.
 SORTED_ROWS = 1_000
@@ -18,12 +18,13 @@ SORTED_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a venue said about its instruments, and when."""
+    """What a venue said about its instruments and markets, and when. `complete`: an instrument that is not listed is gone."""
 
     venue: str
     instruments: Sequence[Instrument]
     complete: bool
     at_us: int
+    markets: Sequence[Market] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,8 @@ def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[
         for work, counts in zip(batch.works, totals, strict=True):
             for listing in work.listings:
                 instruments.describe(cursor, listing.venue, listing.instruments, complete=listing.complete, at_us=listing.at_us)
+                if listing.markets:
+                    markets.describe(cursor, listing.venue, listing.markets, at_us=listing.at_us)
             evidence.write(cursor, work.notes)
             offsets.advance(cursor, replace(work.step, counts=counts))
     connection.commit()

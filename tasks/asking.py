@@ -3,51 +3,98 @@
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from core import journal as journals
 from core.http import HttpError, TryLater
 from core.journal import StreamName
-from core.venue import Request
+from core.venue import Poll, Reply, Request
 from tasks import lifecycle, resources
+from venues.errors import Unreadable
 
 log = logging.getLogger(__name__)
 
 
+class CursorRepeats(HttpError):
+    """a walk came back to where it has been"""
+
+
 @dataclass(slots=True)
 class Asked:
-    """What a round came to; `left` requests were not answered and are asked again by the next round."""
+    """What a round came to; `left` requests were not answered and are asked again by the next round, `capped` walks had more pages."""
 
     requests: int
     replies: int = 0
     refused: int = 0
     left: int = 0
+    capped: int = 0
     cause: str = ""
 
 
-def ask(venue: str, channel: str, requests: Sequence[Request], *, seconds: float) -> dict[str, object]:
-    """Send the requests in order for at most so long. A venue that says "later" ends the round; one it refuses is counted and skipped."""
-    asked = Asked(len(requests))
-    stream, connection_id, until = StreamName(venue, channel, "rest"), uuid.uuid4().hex, time.monotonic() + seconds
-    for number, request in enumerate(requests, start=1):
-        if time.monotonic() > until or lifecycle.ending():
-            asked.cause = "out of time"
-            break
-        try:
-            reply = resources.http(venue).fetch(request)
-        except TryLater as exc:
-            asked.cause = str(exc)
-            break
-        except HttpError as exc:
-            asked.refused += 1
-            asked.cause = str(exc)
-            log.warning("request refused venue=%s poll=%s cause=%s", venue, request.poll, exc)
-            context = {"cause": f"{type(exc).__name__}: {exc}", "path": request.path, "params": dict(request.params)}
-            fields = journals.event_fields(journals.REFUSED, connection_id, number, time.time_ns() // 1000, context)
-        else:
+def ask(venue: str, poll: Poll, requests: Sequence[Request], *, seconds: float) -> dict[str, object]:
+    """Send the requests in order, each walk to its end, for at most so long. A venue that says "later" ends the round; a request that
+    it refuses is counted and skipped."""
+    asked = Asked(len(requests), left=len(requests))
+    stream, connection_id, until = StreamName(venue, poll.name, "rest"), uuid.uuid4().hex, time.monotonic() + seconds
+    number = 0
+    for request in requests:
+        walk = Walk(resources.http(venue).fetch, request, poll.follow, poll.max_pages)
+        pages = iter(walk)
+        while True:
+            if time.monotonic() > until or lifecycle.ending():
+                asked.cause = "out of time"
+                return asdict(asked)
+            number += 1
+            try:
+                reply = next(pages, None)
+            except TryLater as exc:
+                asked.cause = str(exc)
+                return asdict(asked)
+            except (HttpError, Unreadable) as exc:
+                asked.refused += 1
+                asked.cause = str(exc)
+                log.warning("request refused venue=%s poll=%s cause=%s", venue, poll.name, exc)
+                context = {"cause": f"{type(exc).__name__}: {exc}", "path": request.path, "params": dict(request.params)}
+                fields = journals.event_fields(journals.REFUSED, connection_id, number, time.time_ns() // 1000, context)
+                resources.journal().append([(stream, fields)])
+                break
+            if reply is None:
+                break
             asked.replies += 1
             fields = journals.reply_fields(connection_id, number, reply.body, reply.received_us, dict(reply.params))
-        resources.journal().append([(stream, fields)])
-    asked.left = asked.requests - asked.replies - asked.refused
+            resources.journal().append([(stream, fields)])
+        asked.left -= 1
+        if walk.capped:
+            asked.capped += 1
+            log.warning("walk ended before its end venue=%s poll=%s pages=%d", venue, poll.name, poll.max_pages)
     return asdict(asked)
+
+
+class Walk:
+    """The replies to a request and to those that `follow` finds in them, at most `max_pages`; `capped` when there were more.
+
+    Raises what `fetch` and `follow` raise, and CursorRepeats.
+    """
+
+    def __init__(
+        self, fetch: Callable[[Request], Reply], first: Request, follow: Callable[[Reply], Request | None] | None, max_pages: int
+    ) -> None:
+        self._fetch, self._first, self._follow, self._max_pages = fetch, first, follow, max_pages
+        self.capped = False
+
+    def __iter__(self) -> Iterator[Reply]:
+        request: Request | None = self._first
+        seen = set()
+        for page in range(1, self._max_pages + 1):
+            assert request is not None
+            place = hash((request.path, tuple(sorted(request.params.items()))))
+            if place in seen:
+                raise CursorRepeats(f"{request.path}: page {page} is one that was read before")
+            seen.add(place)
+            reply = self._fetch(request)
+            yield reply
+            request = self._follow(reply) if self._follow is not None else None
+            if request is None:
+                return
+        self.capped = True

@@ -121,7 +121,7 @@ def _read_run(reader: Reader, page: _Page, run: list[Entry], condemned: str | No
         waiting = reader.sockets.awaits_data(head.connection_id)
         decoded = _decoded(lambda: reader.venue.decode(reader.stream.channel, frames), frames.count, condemned)
         try:
-            first, last = _store(reader, page, decoded)
+            first, last = _store(reader, page, decoded, int(frames.received_us[-1]))
         except TooManyInstruments as exc:
             decoded, first, last = _all_rejected(frames.count, str(exc)), None, None
         if waiting:
@@ -143,10 +143,8 @@ def _read_reply(reader: Reader, page: _Page, entry: Entry, condemned: str | None
     page.counts.frames += 1
     reply = Reply(reader.stream.channel, header.context or {}, frames.split()[0], header.first_us)
     decoded = _decoded(lambda: reader.venue.poll(reader.stream.channel).parse(reply), 1, condemned)
-    _store(reader, page, decoded)
+    _store(reader, page, decoded, header.first_us)
     reader.sockets.last_received_us = header.last_us
-    if decoded.instruments:
-        page.listings.append(Listing(reader.venue.name, decoded.instruments, decoded.complete, header.first_us))
     if decoded.rejected:
         page.counts.quarantined += 1
         page.notes.append(_unread(reader, header, 0, "; ".join(r.reason for r in decoded.rejected), reply.body))
@@ -186,9 +184,11 @@ def _all_rejected(count: int, reason: str) -> Decoded:
     return Decoded(rejected=[Rejected(i, reason) for i in range(count)])
 
 
-def _store(reader: Reader, page: _Page, decoded: Decoded) -> tuple[int | None, int | None]:
-    """Take the rows over; returns (first, last) event time of the batch."""
+def _store(reader: Reader, page: _Page, decoded: Decoded, at_us: int) -> tuple[int | None, int | None]:
+    """Take over what was decoded of a batch received at this time; returns (first, last) event time of its rows."""
     page.counts.ignored += sum(decoded.ignored.values())
+    if decoded.instruments or decoded.markets:
+        page.listings.append(Listing(reader.venue.name, decoded.instruments, decoded.complete, at_us, decoded.markets))
     told = {name: columns for name, columns in decoded.rows.items() if len(columns["event_at"])}
     stored = {name: {**columns, "instrument_id": reader.ids(columns["symbol"])} for name, columns in told.items()}
     for name, rows in stored.items():

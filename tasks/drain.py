@@ -194,7 +194,8 @@ class Drain:
 
     def _continuity(self, cursor: Any, stream: StreamName) -> tuple[IdSequence | None, Chain | None]:
         """What proves that nothing of the channel is missing, standing where its table ends."""
-        kind = next((KINDS.get(channel.kind) for channel in VENUES[stream.venue].channels if channel.name == stream.channel), None)
+        found = next((channel for channel in VENUES[stream.venue].channels if channel.name == stream.channel and channel.continuous), None)
+        kind = KINDS.get(found.kind) if found else None
 
         def last(table: str, column: str) -> list[tuple[int, int, int]]:
             return last_of_sequence(cursor, table, column, stream.venue, self._settings.gap_lookback_hours)

@@ -40,6 +40,8 @@ PUBLIC_VIEWS = {
     "perpetuals_ohlcv": "candles of perpetuals",
     "futures_ohlcv": "candles of dated futures",
     "options_ohlcv": "candles of options",
+    "orderbooks": "price levels as they change, with the market and the outcome where there are such",
+    "order_book_snapshots": "price levels of whole books, likewise",
 }
 HEAD = """\
 # Data dictionary
@@ -54,7 +56,7 @@ quantities are double precision and read back to the venue's own decimal (up to 
 def rendered(inspector: Inspector) -> str:
     topics = {
         "Market data": [metadata.tables[name] for name in KINDS],
-        "Instruments": [table for table in vars(instruments).values() if isinstance(table, Table)],
+        "Instruments and markets": [table for table in vars(instruments).values() if isinstance(table, Table)],
         "What the farm knows of itself": [table for table in vars(farm).values() if isinstance(table, Table)],
     }
     assert sum(map(len, topics.values())) == len(metadata.tables), "a topic of db/tables is missing here"

@@ -39,6 +39,8 @@ PUBLIC_VIEWS = {
     "open_interest mark_iv bid_iv ask_iv delta gamma vega theta rho",
     "perpetuals_ohlcv": f"open_time received_at venue symbol base_asset expires_at {CANDLES}",
     "futures_ohlcv": f"open_time received_at venue symbol base_asset expires_at {CANDLES}",
+    "orderbooks": "event_time received_at venue symbol market_id outcome update_id side price quantity",
+    "order_book_snapshots": "event_time received_at venue symbol market_id outcome update_id side price quantity",
     "options_ohlcv": f"open_time received_at venue symbol base_asset expires_at option_type strike {CANDLES}",
 }
 
@@ -150,6 +152,8 @@ def test_views_show_what_their_names_say(fresh_database_url: str, query: Callabl
         "INSERT INTO candles (event_at, received_at, instrument_id, interval_seconds, open, high, low, close, volume, closed) "
         "SELECT now(), now(), n, 60, 1, 1, 1, 1, 0, true FROM generate_series(1, 7) n"
     )
+    query("INSERT INTO book_deltas (event_at, received_at, instrument_id, update_id, side, price, quantity) SELECT now(), now(), 1, 1, 1, 1, 1")
+    query("INSERT INTO book_snapshots SELECT now(), now(), 2, 1, 1, 1, 1")
     shown = {view: sorted(row[0] for row in query(f"SELECT symbol FROM {view}")) for view in PUBLIC_VIEWS}
     assert shown == {
         "eth_option_quotes": ["ETH-25DEC26-3000-C"],
@@ -158,6 +162,8 @@ def test_views_show_what_their_names_say(fresh_database_url: str, query: Callabl
         "perpetuals_ohlcv": ["ETH-PERPETUAL", "ETHUSDT"],
         "futures_ohlcv": ["ETH-25DEC26", "ETHUSDT_261225"],
         "options_ohlcv": ["BTC-25DEC26-80000-P", "ETH-25DEC26-3000-C"],
+        "orderbooks": ["ETH-25DEC26-3000-C"],
+        "order_book_snapshots": ["BTC-25DEC26-80000-P"],
     }
     assert query("SELECT option_type, strike, price_unit FROM eth_option_quotes") == [("call", 3000.0, "ETH")]
 

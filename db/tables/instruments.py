@@ -1,6 +1,6 @@
-"""What can be traded, and every change of it."""
+"""What can be traded, the questions behind it, and every change of either."""
 
-from sqlalchemy import BigInteger, Column, Identity, Integer, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Identity, Index, Integer, Table, Text, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
 from db.tables import metadata
@@ -45,4 +45,47 @@ instrument_history = Table(
     *_described(),
     UniqueConstraint("instrument_id", "valid_from"),
     comment="every version of an instrument's description",
+)
+
+
+def _market_described() -> list[Column]:  # type: ignore[type-arg]
+    return [
+        Column("event_id", Text, comment="the venue's event that it belongs to"),
+        Column("series_id", Text, comment="the venue's series that the event belongs to"),
+        Column("title", Text, nullable=False, comment="the question"),
+        Column("status", Text, nullable=False, comment="upcoming, active, paused, closed (result not final) or resolved"),
+        Column("outcomes", JSONB, nullable=False, comment="[[symbol of the instrument, name of the outcome], ...]"),
+        Column("rules", Text, comment="the text that decides the result"),
+        Column("rules_sha256", Text, comment="hash of the rules' UTF-8, hexadecimal: a changed text is another question"),
+        Column("opens_at", _AT, comment="when trading began or begins, venue's clock"),
+        Column("closes_at", _AT, comment="when trading is to end, venue's clock; the result may come later or sooner"),
+        Column("resolution_source", Text, comment="where the result is read, as the venue says"),
+        Column("attributes", JSONB, comment="what else the venue says, as documented there: fees, grid of prices, flags"),
+    ]
+
+
+markets = Table(
+    "markets",
+    metadata,
+    Column("market_key", Integer, Identity(), primary_key=True, comment="the farm's number"),
+    Column("venue", Text, nullable=False, comment="folder name below venues/"),
+    Column("market_id", Text, nullable=False, comment="the venue's id"),
+    *_market_described(),
+    Column("first_seen_at", _AT, nullable=False, comment="our clock"),
+    Column("updated_at", _AT, nullable=False, comment="our clock at the last change"),
+    UniqueConstraint("venue", "market_id"),
+    Index("markets_closing", "venue", "closes_at"),
+    comment="questions that are traded as one instrument an outcome, as the venue describes them now",
+)
+
+market_history = Table(
+    "market_history",
+    metadata,
+    Column("history_id", BigInteger, Identity(), primary_key=True, comment="number of the version"),
+    Column("market_key", Integer, nullable=False, comment="markets.market_key"),
+    Column("valid_from", _AT, nullable=False, comment="our clock at the reply that first said so"),
+    Column("valid_to", _AT, comment="our clock at the reply that said otherwise; absent: still so"),
+    *_market_described(),
+    UniqueConstraint("market_key", "valid_from"),
+    comment="every version of a market's description",
 )

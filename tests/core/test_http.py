@@ -95,7 +95,7 @@ class Clock:
 
 
 def venue() -> Venue:
-    return Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe((), lambda r: []), USED)  # type: ignore[arg-type]
+    return Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe(lambda w: (), lambda r, w: []), USED)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -233,7 +233,7 @@ import sys, redis
 from core.http import Http, TryLater
 from core.venue import Limits, Request, Universe, Venue
 address, url, prefix = sys.argv[1:]
-http = Http(Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe((), list)), url, redis.Redis.from_url(address),
+http = Http(Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe(list, list)), url, redis.Redis.from_url(address),
             prefix=prefix, clock_ns=lambda: 1_795_312_810_000_000_000)
 for _ in range(100):
     try:

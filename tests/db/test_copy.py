@@ -27,8 +27,9 @@ EDGES: dict[str, list[Any]] = {
     "int2": [-1, 1, 32767, -32768],
     "float8": [0.1, 1e-323, 1.7976931348623157e308, -0.0],
     "bool": [True, False, True, False],
+    "text": ["", "币安", "a\n\t\\", "x" * 300],
 }
-DTYPES = {"timestamptz": np.int64, "int8": np.int64, "int4": np.int32, "int2": np.int16, "float8": np.float64, "bool": np.bool_}
+DTYPES = {"timestamptz": np.int64, "int8": np.int64, "int4": np.int32, "int2": np.int16, "float8": np.float64, "bool": np.bool_, "text": object}
 
 
 @pytest.fixture(scope="module")

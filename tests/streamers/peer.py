@@ -70,6 +70,12 @@ class TinyStream:
 
     data_prefix = b"s:"
 
+    def headers(self, channel: Channel, credentials: Mapping[str, str], now_us: int) -> Mapping[str, str]:
+        return {}
+
+    def resync(self, channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+        return [f"resync {request_id} {' '.join(symbols)}"] if symbols else []
+
     def greeting(self, channel: Channel, credentials: Mapping[str, str]) -> Sequence[str]:
         return ()
 
@@ -120,7 +126,7 @@ def tiny_venue(url: str, *, stream: TinyStream | None = None, channel: Channel =
         limits=limits,
         stream=stream or TinyStream(),
         decode=lambda channel, frames: Decoded(),
-        universe=Universe((), lambda replies: ()),
+        universe=Universe(lambda wanted: (), lambda replies, wanted: ()),
     )
 
 

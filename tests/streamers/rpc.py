@@ -17,6 +17,12 @@ def call(method: str, request_id: int | None = None, **params: Any) -> str:
 class RpcStream(SilentStream):
     data_prefix = b'{"name":"'
 
+    def headers(self, channel: Channel, credentials: Mapping[str, str], now_us: int) -> Mapping[str, str]:
+        return {}
+
+    def resync(self, channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+        return [f"resync {request_id} {' '.join(symbols)}"] if symbols else []
+
     def greeting(self, channel: Channel, credentials: Mapping[str, str]) -> Sequence[str]:
         login = [call("auth", -2, **credentials)] if credentials else []
         return [call("set_heartbeat", -1, interval=10), *login]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.records import KINDS
-from core.venue import Frames, Reply
+from core.venue import INSTRUMENTS, Frames, Reply, Wanted
 from venues import VENUES
 from venues.errors import Unreadable
 
@@ -89,14 +89,14 @@ def test_no_frames_make_no_rows(venue, channel) -> None:
 def test_requests_stay_within_the_budget(venue, poll) -> None:
     assert venue.poll(poll.name) is poll
     requests = poll.requests(SYMBOLS, NOW_US)
-    assert len(requests) >= (len(SYMBOLS) if poll.per_instrument else 1)
+    assert len(requests) >= (len(SYMBOLS) if poll.about == INSTRUMENTS else 1)
     for request in requests:
         assert request.poll == poll.name and request.path.startswith("/")
         assert 0 <= request.weight <= venue.limits.weight_per_minute // 10
         assert json.loads(json.dumps(dict(request.params))) == dict(request.params)
     if poll.every_seconds:
-        per_minute = sum(request.weight for request in requests) / len(SYMBOLS if poll.per_instrument else [0]) * 60 / poll.every_seconds
-        assert per_minute * (200 if poll.per_instrument else 1) <= venue.limits.weight_per_minute / 2
+        per_minute = sum(request.weight for request in requests) / len(SYMBOLS if poll.about == INSTRUMENTS else [0]) * 60 / poll.every_seconds
+        assert per_minute * (200 if poll.about == INSTRUMENTS else 1) <= venue.limits.weight_per_minute / 2
 
 
 @each_poll
@@ -122,6 +122,8 @@ def test_a_reply_of_another_shape_is_bad(venue, poll) -> None:
 
 @pytest.mark.parametrize("venue", VENUES.values(), ids=list(VENUES))
 def test_the_choice_of_instruments_fails_clearly_on_nothing(venue) -> None:
-    assert venue.universe.requests
+    assert venue.universe.requests(Wanted(10))
+    with pytest.raises(ValueError, match="no such option"):
+        venue.universe.requests(Wanted(10, {"nonsense": 1}))
     with pytest.raises(Unreadable):
-        venue.universe.rank([])
+        venue.universe.rank([], Wanted(10))

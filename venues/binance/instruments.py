@@ -3,13 +3,14 @@
 A list that is empty, cut or partly broken never passes for the whole: whoever is missing from a whole list is taken for gone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from core.records import Instrument
-from core.venue import Decoded, Rejected, Reply, Request, Universe
+from core.venue import Decoded, Rejected, Reply, Request, Universe, Wanted
+from venues import options
 from venues.binance import wire
 from venues.decoding import FIRST_MS, LAST_MS, UNREADABLE, Ignore, checked_text, reason_of
 from venues.errors import BadFrame, BadReply, Unreadable
@@ -97,14 +98,19 @@ def _microseconds(milliseconds: int | None) -> int | None:
     return milliseconds * 1000
 
 
-def rank(replies: Sequence[Reply]) -> Sequence[str]:
+def _requests(wanted: Wanted) -> Sequence[Request]:
+    options.checked(wanted.options, {})
+    return (EXCHANGE_INFO, _TICKERS)
+
+
+def rank(replies: Iterable[Reply], wanted: Wanted) -> Sequence[str]:
     """USDT-margined perpetuals that trade, the largest quote volume of 24 h first, those of unknown volume last."""
     found = {reply.poll: reply for reply in replies}
     if not {EXCHANGE_INFO.poll, _TICKERS.poll} <= found.keys():
         raise BadReply(f"ranking needs {EXCHANGE_INFO.poll} and {_TICKERS.poll}, and has {sorted(found)}")
     traded = _traded(found[EXCHANGE_INFO.poll])
     volumes = _volumes(found[_TICKERS.poll])
-    return sorted(traded, key=lambda symbol: (-volumes.get(symbol, -1.0), symbol))
+    return sorted(traded, key=lambda symbol: (-volumes.get(symbol, -1.0), symbol))[: wanted.top]
 
 
 def _traded(reply: Reply) -> list[str]:
@@ -138,4 +144,4 @@ def _volumes(reply: Reply) -> dict[str, float]:
     return volumes
 
 
-UNIVERSE = Universe((EXCHANGE_INFO, _TICKERS), rank)
+UNIVERSE = Universe(_requests, rank)

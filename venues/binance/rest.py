@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from core.records import CANDLES, FUNDING_RATES, OPEN_INTEREST, TICKERS, TRADES, Columns
-from core.venue import Decoded, Poll, Rejected, Reply, Request
+from core.venue import INSTRUMENTS, Decoded, Poll, Rejected, Reply, Request
 from venues.binance import wire
 from venues.binance.instruments import parse_exchange_info, request_exchange_info
 from venues.binance.stream import trades
@@ -204,10 +204,10 @@ def parse_agg_trades(reply: Reply) -> Decoded:
 
 POLLS = (
     Poll("exchangeInfo", 3600, request_exchange_info, parse_exchange_info, queue="metadata"),
-    Poll("klines", 60, request_klines, parse_klines, per_instrument=True),
+    Poll("klines", 60, request_klines, parse_klines, about=INSTRUMENTS),
     Poll("fundingRate", 3600, request_funding_rates, parse_funding_rates),
     Poll("premiumIndex", 60, request_premium_index, parse_premium_index),
-    Poll("openInterest", 300, request_open_interest, parse_open_interest, per_instrument=True),
+    Poll("openInterest", 300, request_open_interest, parse_open_interest, about=INSTRUMENTS),
     # Not scheduled: the backfill walks its pages (history.py).
-    Poll("aggTrades", None, _request_newest, parse_agg_trades, per_instrument=True, queue="backfill"),
+    Poll("aggTrades", None, _request_newest, parse_agg_trades, about=INSTRUMENTS, queue="backfill"),
 )

@@ -47,6 +47,15 @@ def url(base: str, channel: Channel, symbols: Sequence[str]) -> str:
     return f"{base.rstrip('/')}/{_ROUTES[channel.name]}/stream" + (f"?streams={names}" if names else "")
 
 
+def headers(channel: Channel, credentials: Mapping[str, str], now_us: int) -> Mapping[str, str]:
+    return {}
+
+
+def resync(channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+    """No channel carries a state."""
+    return ()
+
+
 def subscribe(channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
     return _requests("SUBSCRIBE", channel, symbols, request_id)
 

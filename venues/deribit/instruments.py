@@ -3,14 +3,15 @@
 A list that is empty, of one currency, or partly broken never passes for the whole: whoever is missing from a whole list is gone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 from core.records import Instrument
-from core.venue import Decoded, Rejected, Reply, Request, Universe
+from core.venue import Decoded, Rejected, Reply, Request, Universe, Wanted
+from venues import options
 from venues.decoding import FIRST_MS, LAST_MS, UNREADABLE, checked_text, reason_of
 from venues.deribit import wire
 from venues.deribit.replies import ROWS, request
@@ -95,8 +96,14 @@ def _microseconds(milliseconds: int | None) -> int | None:
     return milliseconds * 1000
 
 
-def rank(replies: Sequence[Reply]) -> Sequence[str]:
+def _requests(wanted: Wanted) -> Sequence[Request]:
+    options.checked(wanted.options, {})
+    return (ALL_INSTRUMENTS, *SUMMARIES)
+
+
+def rank(replies: Iterable[Reply], wanted: Wanted) -> Sequence[str]:
     """Perpetuals, then futures by expiry, then options by the worth of their open interest, those of unknown interest last."""
+    replies = list(replies)
     lists = [reply for reply in replies if reply.poll == LIST]
     if len(lists) != 1 or len(replies) < 1 + len(CURRENCIES):
         raise BadReply(f"ranking needs one {LIST} and {len(CURRENCIES)} {SUMMARY}, and has {sorted(reply.poll for reply in replies)}")
@@ -105,7 +112,7 @@ def rank(replies: Sequence[Reply]) -> Sequence[str]:
         if reply.poll == SUMMARY:
             worth.update(_worth(reply))
     ranked = sorted((_place(one, worth), one.instrument_name) for one in _open(lists[0]))
-    return list(dict.fromkeys(name for _, name in ranked))
+    return list(dict.fromkeys(name for _, name in ranked))[: wanted.top]
 
 
 def _place(one: wire.Instrument, worth: Mapping[str, float]) -> tuple[int, float]:
@@ -147,4 +154,4 @@ def _worth(reply: Reply) -> dict[str, float]:
     return {name: value * (coin or 1.0) for name, value in interest.items()}
 
 
-UNIVERSE = Universe((ALL_INSTRUMENTS, *SUMMARIES), rank)
+UNIVERSE = Universe(_requests, rank)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from core.records import CANDLES, FUNDING_RATES, INDEX_PRICES, TICKERS, TRADES, Columns
-from core.venue import Decoded, Poll, Rejected, Reply, Request
+from core.venue import INSTRUMENTS, Decoded, Poll, Rejected, Reply, Request
 from venues.decoding import UNREADABLE, Milliseconds, booleans, checked_text, constant, floats, microseconds, optional_floats, reason_of
 from venues.deribit import wire
 from venues.deribit.frames import check_trade, settlement_prices, trades
@@ -220,9 +220,9 @@ POLLS = (
     # New strikes are listed within the day.
     Poll(LIST, 900, request_instruments, parse_instruments, queue="metadata"),
     Poll(SUMMARY, 60, request_book_summaries, parse_book_summaries),
-    Poll(CANDLE_POLL, 60, request_newest_candles, parse_candles, per_instrument=True),
+    Poll(CANDLE_POLL, 60, request_newest_candles, parse_candles, about=INSTRUMENTS),
     Poll("get_funding_rate_history", 3600, request_funding_rates, parse_funding_rates),
     Poll("get_index_price", 60, request_index_prices, parse_index_price),
     # Not scheduled: the backfill walks its pages (history.py).
-    Poll(TRADES_POLL, None, _request_newest_trades, parse_trades, per_instrument=True, queue="backfill"),
+    Poll(TRADES_POLL, None, _request_newest_trades, parse_trades, about=INSTRUMENTS, queue="backfill"),
 )

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import msgspec
 
+from core.records import BOOK_DELTAS
 from core.venue import Channel, Control
 from venues.decoding import REASON_CHARACTERS, UNREADABLE
 from venues.deribit import wire
@@ -40,6 +41,18 @@ def greeting(channel: Channel, credentials: Mapping[str, str]) -> Sequence[str]:
 
 def url(base: str, channel: Channel, symbols: Sequence[str]) -> str:
     return f"{base.rstrip('/')}/ws/api/v2"
+
+
+def headers(channel: Channel, credentials: Mapping[str, str], now_us: int) -> Mapping[str, str]:
+    """The login is a greeting."""
+    return {}
+
+
+def resync(channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+    """A book begins with its whole state when it is subscribed to, so it is given up and asked for again."""
+    if channel.kind != BOOK_DELTAS.name:
+        return ()
+    return (*unsubscribe(channel, symbols, request_id), *subscribe(channel, symbols, request_id))
 
 
 def subscribe(channel: Channel, symbols: Sequence[str], request_id: int, *, raw: bool = False) -> Sequence[str]:

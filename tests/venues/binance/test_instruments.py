@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.venue import Reply
+from core.venue import Reply, Wanted
 from venues import VENUES
 from venues.errors import BadReply
 
@@ -134,12 +134,12 @@ def test_the_most_traded_come_first_and_the_unknown_last() -> None:
         {"symbol": 5},
     )
     volumes = {"AA": "5.5", "BB": "nan", "CC": "1e9", "DD": "inf", "EE": None, "OFF": "9e9", "USDC": "9e9", "ZZ": "9e9", "XX": {}}
-    assert list(VENUE.universe.rank([tickers(volumes), listed])) == ["CC", "AA", "BB", "DD", "EE", "FF"]
+    assert list(VENUE.universe.rank([tickers(volumes), listed], Wanted(99))) == ["CC", "AA", "BB", "DD", "EE", "FF"]
 
 
 def test_dated_and_traditional_contracts_are_not_chosen() -> None:
     listed = info(entry("AA"), entry("AA_261225", contractType="CURRENT_QUARTER"), entry("TSLA", contractType="TRADIFI_PERPETUAL"))
-    assert list(VENUE.universe.rank([listed, tickers({"AA": "1", "TSLA": "2"})])) == ["AA"]
+    assert list(VENUE.universe.rank([listed, tickers({"AA": "1", "TSLA": "2"})], Wanted(99))) == ["AA"]
 
 
 @pytest.mark.parametrize(
@@ -155,15 +155,15 @@ def test_dated_and_traditional_contracts_are_not_chosen() -> None:
 )
 def test_a_choice_from_half_the_facts_is_refused(replies) -> None:
     with pytest.raises(BadReply):
-        VENUE.universe.rank(replies)
+        VENUE.universe.rank(replies, Wanted(99))
 
 
 def test_the_choice_costs_what_the_documents_say() -> None:
-    assert [(request.path, request.weight) for request in VENUE.universe.requests] == [
+    assert [(request.path, request.weight) for request in VENUE.universe.requests(Wanted(99))] == [
         ("/fapi/v1/exchangeInfo", 1),
         ("/fapi/v1/ticker/24hr", 40),
     ]
 
 
 def test_a_list_of_a_hundred_megabytes_is_not_read() -> None:
-    assert all(request.max_bytes < 32 << 20 for request in (*VENUE.universe.requests, *VENUE.poll("exchangeInfo").requests([], 0)))
+    assert all(request.max_bytes < 32 << 20 for request in (*VENUE.universe.requests(Wanted(99)), *VENUE.poll("exchangeInfo").requests([], 0)))

@@ -25,13 +25,13 @@ def lists(columns) -> dict:
 
 
 def test_the_polls_and_how_often_they_run() -> None:
-    assert [(poll.name, poll.every_seconds, poll.per_instrument, poll.queue) for poll in VENUE.polls] == [
-        ("exchangeInfo", 3600, False, "metadata"),
-        ("klines", 60, True, "snapshots"),
-        ("fundingRate", 3600, False, "snapshots"),
-        ("premiumIndex", 60, False, "snapshots"),
-        ("openInterest", 300, True, "snapshots"),
-        ("aggTrades", None, True, "backfill"),
+    assert [(poll.name, poll.every_seconds, poll.about, poll.queue) for poll in VENUE.polls] == [
+        ("exchangeInfo", 3600, "venue", "metadata"),
+        ("klines", 60, "instruments", "snapshots"),
+        ("fundingRate", 3600, "venue", "snapshots"),
+        ("premiumIndex", 60, "venue", "snapshots"),
+        ("openInterest", 300, "instruments", "snapshots"),
+        ("aggTrades", None, "instruments", "backfill"),
     ]
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from core.venue import Reply
+from core.venue import Reply, Wanted
 from venues import VENUES
 from venues.deribit import instruments
 from venues.deribit.units import usd_value
@@ -180,11 +180,11 @@ def summary(name: str, interest, **fields):
 
 
 def rank(listed, summaries) -> list[str]:
-    return list(VENUE.universe.rank([reply(listed), reply(summaries, {"currency": "ETH"}, "get_book_summary_by_currency")]))
+    return list(VENUE.universe.rank([reply(listed), reply(summaries, {"currency": "ETH"}, "get_book_summary_by_currency")], Wanted(99)))
 
 
 def test_the_requests_of_the_choice() -> None:
-    assert [(request.poll, dict(request.params)) for request in VENUE.universe.requests] == [
+    assert [(request.poll, dict(request.params)) for request in VENUE.universe.requests(Wanted(99))] == [
         ("get_instruments", ALL),
         ("get_book_summary_by_currency", {"currency": "ETH"}),
     ]
@@ -246,7 +246,7 @@ def test_two_currencies_are_ranked_by_worth(monkeypatch: pytest.MonkeyPatch) -> 
         reply([summary("E1", 100.0), summary("E2", 9.0)], {}, "get_book_summary_by_currency"),
         reply([summary("B1", 1.0, underlying_price=80_000.0)], {}, "get_book_summary_by_currency"),
     ]
-    assert instruments.rank(replies) == ["ETH-PERPETUAL", "BTC-PERPETUAL", "E1", "B1", "E2"]
+    assert instruments.rank(replies, Wanted(99)) == ["ETH-PERPETUAL", "BTC-PERPETUAL", "E1", "B1", "E2"]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_choice_among_nothing_is_bad(listed, summaries) -> None:
 
 def test_a_choice_without_the_summaries_is_bad() -> None:
     with pytest.raises(BadReply):
-        VENUE.universe.rank([reply([OPTION])])
+        VENUE.universe.rank([reply([OPTION])], Wanted(99))
 
 
 # --- recorded

@@ -28,13 +28,13 @@ def recorded(captures, name: str):
 
 
 def test_the_polls_and_how_often_they_run() -> None:
-    assert [(poll.name, poll.every_seconds, poll.per_instrument, poll.queue) for poll in VENUE.polls] == [
-        ("get_instruments", 900, False, "metadata"),
-        ("get_book_summary_by_currency", 60, False, "snapshots"),
-        ("get_tradingview_chart_data", 60, True, "snapshots"),
-        ("get_funding_rate_history", 3600, False, "snapshots"),
-        ("get_index_price", 60, False, "snapshots"),
-        ("get_last_trades_by_instrument", None, True, "backfill"),
+    assert [(poll.name, poll.every_seconds, poll.about, poll.queue) for poll in VENUE.polls] == [
+        ("get_instruments", 900, "venue", "metadata"),
+        ("get_book_summary_by_currency", 60, "venue", "snapshots"),
+        ("get_tradingview_chart_data", 60, "instruments", "snapshots"),
+        ("get_funding_rate_history", 3600, "venue", "snapshots"),
+        ("get_index_price", 60, "venue", "snapshots"),
+        ("get_last_trades_by_instrument", None, "instruments", "backfill"),
     ]
 
 
