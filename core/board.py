@@ -11,6 +11,10 @@ from core.redisdb import Client
 
 #: A process that has not said anything for so long is taken for dead by whoever reads the board.
 VITAL_SECONDS = 30
+#: A wish for a whole state that nobody has taken for so long: its streamer is down, and a new connection begins with the state anyway.
+RESYNC_SECONDS = 60
+#: Symbols taken at one time; the rest waits for the next.
+RESYNC_MOST = 1_000
 
 
 class Board:
@@ -26,6 +30,22 @@ class Board:
         """The symbols to record, or None when nobody has published them yet."""
         found = self._redis.get(f"{self._prefix}:universe:{venue}")
         return None if found is None else list(json.loads(found))
+
+    def ask_resync(self, stream: str, symbols: Sequence[str]) -> None:
+        """Ask the streamer of this journal stream for the whole state of these symbols anew; none: of all. Forgotten when nobody takes it."""
+        key = f"{self._prefix}:resync:{stream}"
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.sadd(key, *(symbols or ("",)))
+        pipe.expire(key, RESYNC_SECONDS)
+        pipe.execute()
+
+    def resyncs(self, streams: Sequence[str]) -> dict[str, list[str]]:
+        """stream -> what was asked for since the last time, taken off the board."""
+        pipe = self._redis.pipeline(transaction=False)
+        for stream in streams:
+            pipe.spop(f"{self._prefix}:resync:{stream}", RESYNC_MOST)
+        asked = zip(streams, pipe.execute(), strict=True) if streams else ()
+        return {stream: sorted(symbol.decode() for symbol in symbols) for stream, symbols in asked if symbols}
 
     def report(self, who: str, vital: dict[str, Any], *, seconds: int = VITAL_SECONDS) -> None:
         self._redis.set(f"{self._prefix}:vital:{who}", json.dumps(vital, ensure_ascii=False), ex=seconds)

@@ -7,6 +7,7 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind commits; then Redis' maxmemory |
 | P:journals | set | streamers, tasks.snapshots | tasks.writers, status | one member a stream |
 | P:universe:<venue> | string (JSON) | tasks.metadata | streamers | one a venue |
+| P:resync:<journal stream> | set | tasks.writers | streamers | one member a symbol; expires |
 | P:vital:<who> | string (JSON) | every process that reports | status, health | expires by itself |
 | P:budget:<venue>:* | strings | core.http | core.http | expire within minutes |
 | P:celery:* | kombu's own | Celery | Celery | messages expire; results are not kept |

@@ -1,4 +1,4 @@
-"""A thread for what may wait: reads universe and farm.toml, writes the vital to the board. Sockets never wait for it."""
+"""A thread for what may wait: reads universe, farm.toml and wishes, writes the vital to the board. Sockets never wait for it."""
 
 import logging
 import threading
@@ -15,13 +15,18 @@ VISIT_SECONDS = 2.0
 
 
 class Clerk:
-    def __init__(self, who: str, board: Board, universe: Universe) -> None:
+    """`resync` is called from the thread with a stream's name and the symbols whose state is wanted anew."""
+
+    def __init__(self, who: str, board: Board, universe: Universe, resync: Callable[[str, list[str]], None]) -> None:
         self._who = who
+        self._resync = resync
         self._refreshed: Callable[[], None] = lambda: None
         self._board = board
         self._universe = universe
         #: what is reported next; replaced whole by the event loop
         self.vital: dict[str, Any] = {}
+        #: whose wishes are read next; replaced whole by the event loop
+        self.streams: list[str] = []
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
@@ -42,8 +47,17 @@ class Clerk:
         while not self._stop.is_set():
             self._universe.refresh()
             self._report()
+            self._collect_wishes()
             self._refreshed()
             self._stop.wait(VISIT_SECONDS)
+
+    def _collect_wishes(self) -> None:
+        streams = self.streams
+        try:
+            for stream, symbols in self._board.resyncs(streams).items():
+                self._resync(stream, symbols)
+        except RedisError as exc:
+            log.debug("wishes cannot be read error=%s", exc)
 
     def _report(self) -> None:
         if not self.vital:

@@ -4,6 +4,7 @@ A handler is told in this order: on_open once, on_frame for every message, on_cl
 """
 
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Protocol
 
@@ -47,16 +48,22 @@ def default_tls() -> ssl.SSLContext:
 
 
 async def connect(
-    url: str, handler: Handler, *, library: str = "picows", tls: ssl.SSLContext | None = None, timeout_seconds: float = CONNECT_SECONDS
+    url: str,
+    handler: Handler,
+    *,
+    library: str = "picows",
+    tls: ssl.SSLContext | None = None,
+    headers: Mapping[str, str] | None = None,
+    timeout_seconds: float = CONNECT_SECONDS,
 ) -> None:
-    """Returns once the handler was told on_open. Raises ConnectFailed or BadAddress."""
+    """Returns once the handler was told on_open. `headers`: of the handshake, beyond its own. Raises ConnectFailed or BadAddress."""
     context = (tls or default_tls()) if url.startswith("wss:") else None
     # Imported here so that a process carries one library only.
     if library == "picows":
         from streamers.client_picows import connect as connect_picows
 
-        await connect_picows(url, handler, context, timeout_seconds)
+        await connect_picows(url, handler, context, headers or {}, timeout_seconds)
     else:
         from streamers.client_websockets import connect as connect_websockets
 
-        await connect_websockets(url, handler, context, timeout_seconds)
+        await connect_websockets(url, handler, context, headers or {}, timeout_seconds)

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import picows
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
@@ -110,7 +110,9 @@ class _Socket:
             self._transport.disconnect(graceful=False)
 
 
-async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, timeout_seconds: float) -> None:
+async def connect(
+    url: str, handler: Handler, tls: ssl.SSLContext | None, headers: Mapping[str, str], timeout_seconds: float
+) -> None:
     try:
         # The library bounds the handshake and closes its transport then; the outer bound is for name look-up, TCP and TLS.
         async with asyncio.timeout(2 * timeout_seconds):
@@ -122,6 +124,7 @@ async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, timeou
                 disconnect_on_exception=False,
                 websocket_handshake_timeout=timeout_seconds,
                 max_frame_size=MAX_MESSAGE_BYTES,
+                extra_headers=list(headers.items()),
                 max_redirects=0,
                 proxy=None,
             )

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection
@@ -90,11 +90,14 @@ class _Socket:
             self._handler.on_closed(self._cause or told)
 
 
-async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, timeout_seconds: float) -> None:
+async def connect(
+    url: str, handler: Handler, tls: ssl.SSLContext | None, headers: Mapping[str, str], timeout_seconds: float
+) -> None:
     try:
         connection = await ws_connect(
             url,
             ssl=tls,
+            additional_headers=dict(headers),
             compression=None,
             max_size=MAX_MESSAGE_BYTES,
             max_queue=MAX_QUEUE_FRAMES,

@@ -76,6 +76,10 @@ class Connection:
         if self.open:
             self._perform(self.session.change(symbols, self._clock()))
 
+    def resync(self, symbols: Sequence[str]) -> None:
+        if self.open:
+            self._perform(self.session.resync(symbols, self._clock()))
+
     def pause(self, paused: bool) -> None:
         """Whether to leave the peer's bytes unread; also before the socket is open."""
         self._paused = paused
@@ -111,6 +115,8 @@ class Connection:
             if self.session.proving:
                 self._perform(self.session.data(frame))
             return
+        if control.keep:
+            self._add(frame)
         level = logging.WARNING if control.type in ("error", "closing") else logging.DEBUG
         log.log(level, "protocol frame id=%s type=%s message=%s", self.id, control.type, control.message)
         self._perform(self.session.control(control, self._clock()))

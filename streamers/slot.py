@@ -104,6 +104,11 @@ class Slot:
         for connection in self.connections:
             connection.change(self.symbols)
 
+    def resync(self, symbols: Sequence[str]) -> None:
+        """Ask for the whole state of these anew (none: of all), on every connection."""
+        for connection in self.connections:
+            connection.resync(symbols)
+
     def tick(self) -> None:
         for connection in list(self.connections):
             connection.tick()
@@ -158,7 +163,8 @@ class Slot:
         connection.pause(self._paused)
         self.connections.append(connection)
         try:
-            await client.connect(url, connection, library=self._wiring.library)
+            headers = self._wiring.venue.stream.headers(self._channel, self._wiring.credentials, time_ns() // 1000)
+            await client.connect(url, connection, library=self._wiring.library, headers=headers)
         except StreamerError as exc:
             self._failed(connection, exc)
         else:

@@ -3,7 +3,7 @@
 import pytest
 
 from core import redisdb
-from core.board import VITAL_SECONDS, Board
+from core.board import RESYNC_SECONDS, VITAL_SECONDS, Board
 
 
 @pytest.fixture
@@ -36,3 +36,17 @@ def test_the_last_word_stands(board: Board) -> None:
 def test_a_dead_process_stops_speaking(board: Board, redis_client: redisdb.Client, key_prefix: str) -> None:
     board.report("drain:a", {})
     assert 0 < redis_client.ttl(f"{key_prefix}:vital:drain:a") <= VITAL_SECONDS
+
+
+def test_a_wish_for_a_whole_state_is_taken_once_and_by_its_stream_alone(board: Board) -> None:
+    board.ask_resync("v:book:0:a", ["A", "币"])
+    board.ask_resync("v:book:0:a", ["A"])
+    board.ask_resync("v:book:1:a", [])
+    assert board.resyncs(["v:book:0:a", "v:book:2:a"]) == {"v:book:0:a": ["A", "币"]}
+    assert board.resyncs(["v:book:0:a", "v:book:1:a"]) == {"v:book:1:a": [""]}, "no symbols: all of them"
+    assert board.resyncs([]) == {}
+
+
+def test_a_wish_that_nobody_takes_is_forgotten(board: Board, redis_client: redisdb.Client, key_prefix: str) -> None:
+    board.ask_resync("v:book:0:a", ["A"])
+    assert 0 < redis_client.ttl(f"{key_prefix}:resync:v:book:0:a") <= RESYNC_SECONDS

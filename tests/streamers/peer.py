@@ -28,6 +28,7 @@ class Feed:
         self.connections: list[ServerConnection] = []
         self.received: list[list[str]] = []
         self.paths: list[str] = []
+        self.headers: list[Mapping[str, str]] = []
         self._port = port
         self._server: Server | None = None
 
@@ -53,6 +54,7 @@ class Feed:
         texts: list[str] = []
         self.connections.append(connection)
         self.received.append(texts)
+        self.headers.append(connection.request.headers if connection.request else {})
         self.paths.append(unquote(connection.request.path) if connection.request else "")
         try:
             while True:

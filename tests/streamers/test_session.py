@@ -1,6 +1,7 @@
 """Tables: (time, what came) in, actions out. Nothing here waits."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 from typing import Any
 
@@ -278,3 +279,25 @@ def test_a_connection_ends_with_one_event() -> None:
     assert made.closed("lost") == [Event(DISCONNECTED, {"cause": "lost"})]
     assert made.closed("again") == []
     assert made.tick(99.0, 0) == []
+
+
+def test_a_venue_that_wants_to_hear_a_word_hears_it_and_nothing_else_counts_as_data() -> None:
+    channel = replace(CHANNEL, keepalive="PING", keepalive_seconds=4.0)
+    made = Session(TinyStream(), channel, LIMITS, ["A"])
+    made.opened(0.0)
+    assert [(at, made.tick(at, 0)) for at in (3.9, 4.0, 7.9, 8.0)] == [(3.9, []), (4.0, [Send("PING")]), (7.9, []), (8.0, [Send("PING")])]
+    assert made.tick(10.0, 0) == [Reconnect("no first frame")]
+
+
+def test_a_frame_names_no_more_than_the_venue_takes() -> None:
+    channel = replace(CHANNEL, names_per_message=2)
+    made = Session(SilentStream(), channel, LIMITS, list("ABCDE"), url_subscribes=False)
+    said = [*made.opened(0.0)[1:], *made.tick(0.5, 0), *made.tick(1.0, 0), *made.tick(9.0, 0)]
+    assert said == [Send("sub 1 A B"), Send("sub 2 C D"), Send("sub 3 E")]
+
+
+def test_a_whole_state_is_asked_for_anew_of_what_is_subscribed_here() -> None:
+    made = proven("A B")
+    assert made.resync(["B", "X"], 5.0) == [Event(SUBSCRIBED, {"resync": ["B"]}), Send("resync 1 B")]
+    assert made.resync(["X"], 6.0) == []
+    assert made.resync([], 7.0) == [Event(SUBSCRIBED, {"resync": ["A", "B"]}), Send("resync 2 A B")]

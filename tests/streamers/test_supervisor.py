@@ -4,9 +4,16 @@ import asyncio
 import dataclasses
 import os
 import signal
+from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
+from core.board import Board
+from core.journal import DATA, decode_entry
+from core.redisdb import Client
 from core.settings import Collect, Settings
+from core.venue import Channel
 from streamers.supervisor import Options, Supervisor
 from tests.streamers.peer import TRADES, Feed, SilentStream, tiny_venue, until
 
@@ -30,5 +37,50 @@ def test_topics_need_no_universe_and_no_redis(tmp_path: Path) -> None:
             assert await running == 0
         assert feed.paths == ["/index", "/index"]
         assert sorted(feed.received) == [["sub 1 btc_usd eth_usd sol_usd"], ["sub 1 xrp_usd"]]
+
+    asyncio.run(play())
+
+
+class KeyStream(SilentStream):
+    """A venue that wants a word in the handshake."""
+
+    def headers(self, channel: Channel, credentials: Mapping[str, str], now_us: int) -> Mapping[str, str]:
+        return {"X-Channel": channel.name}
+
+
+@pytest.mark.parametrize("library", ["picows", "websockets"])
+def test_twin_sockets_say_the_same_with_the_headers_of_the_venue_and_take_the_same_wishes(
+    tmp_path: Path, redis_url: str, redis_client: Client, key_prefix: str, library: str
+) -> None:
+    """Both write into one stream of the journal, under a connection of their own each."""
+
+    async def play() -> None:
+        (tmp_path / "farm.toml").touch()
+        async with Feed() as feed:
+            venue = tiny_venue(feed.url, stream=KeyStream(), channel=dataclasses.replace(TRADES, sockets=2))
+            knobs = Settings(
+                redis_url=redis_url,
+                key_prefix=key_prefix,
+                farm_home=str(tmp_path),
+                farm_toml=str(tmp_path / "farm.toml"),
+                streamer_client=library,
+                collect={"tiny": Collect(symbols=("A", "B"))},
+            )
+            running = asyncio.create_task(Supervisor(venue, knobs, Options()).run())
+            await until(lambda: feed.received == [["sub 1 A B"], ["sub 1 A B"]])
+            assert [headers["X-Channel"] for headers in feed.headers] == ["trades", "trades"]
+            board = Board(redis_client, key_prefix)
+            board.ask_resync("tiny:trades:0:a", ["B"])
+            await until(lambda: feed.received == [["sub 1 A B", "resync 2 B"]] * 2)
+            for peer in feed.connections:
+                await peer.send("s:A 1")
+            await until(lambda: board.vitals("streamer")["streamer:tiny:0:a"]["streams"][0]["frames"] == 2)
+            (stream,) = board.vitals("streamer")["streamer:tiny:0:a"]["streams"]
+            assert (stream["shard"], stream["sockets"], stream["unproven"]) == ("0", 2, 1)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await running == 0
+        entries = [decode_entry(*entry) for entry in redis_client.xrange(f"{key_prefix}:journal:tiny:trades:0:a")]
+        said = [(entry.header.connection_id, entry.frames().split()) for entry in entries if entry.header.type == DATA]
+        assert [frames for _, frames in said] == [[b"s:A 1"], [b"s:A 1"]] and said[0][0] != said[1][0]
 
     asyncio.run(play())

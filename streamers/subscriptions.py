@@ -1,0 +1,121 @@
+"""What a connection asks for, what of it has spoken, and what was left out. Pure: texts to send come out, time goes in.
+
+A name is proven by a frame of its own. An ack proves nothing, but it may disprove: a name that it leaves out of what it lists is not
+subscribed.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from math import inf
+
+from core.venue import Channel, StreamProtocol
+
+#: A subscription may stay silent for so many first-frame deadlines before it is named and asked for again: illiquid instruments are slow.
+PROOF_DEADLINES = 5
+#: A name that an ack left out is asked for again after this share of the first-frame deadline: time for a new listing to reach the
+#: sockets, and the answer still comes before a connection to which nothing was granted is given up.
+REASK_SHARE = 0.5
+
+
+class Subscriptions:
+    def __init__(self, stream: StreamProtocol, channel: Channel, greeting: Sequence[str]) -> None:
+        self._stream, self._channel = stream, channel
+        self._proof_seconds = channel.first_frame_seconds * PROOF_DEADLINES
+        self._reask_seconds = channel.first_frame_seconds * REASK_SHARE
+        #: frames to be sent, in order
+        self.outbox: deque[str] = deque(greeting)
+        # symbol -> when it is late; inf once it has been asked for twice
+        self._unproven: dict[str, float] = {}
+        self._asked_again: set[str] = set()
+        self._named = False
+        self._asked: dict[str, int] = {}  # symbol -> the request whose answer counts
+        # symbol that an ack left out -> when it is asked for again; inf once it has been
+        self._missing: dict[str, float] = {}
+        self._request_id = 0
+
+    @property
+    def awaited(self) -> bool:
+        """Whether frames have to be looked at for their symbol."""
+        return bool(self._unproven)
+
+    @property
+    def unproven(self) -> int:
+        return len(self._unproven.keys() | self._missing.keys())
+
+    def expect(self, symbols: Sequence[str], now: float) -> None:
+        self._asked_again.difference_update(symbols)
+        self._unproven.update(dict.fromkeys(symbols, now + self._proof_seconds))
+
+    def ask(self, added: Sequence[str], removed: Sequence[str] = ()) -> bool:
+        """False when the venue has no frame for it."""
+        said = True
+        for symbols, frames in ((removed, self._stream.unsubscribe), (added, self._stream.subscribe)):
+            for part in self._parts(symbols):
+                texts = frames(self._channel, part, self._number())
+                self.outbox.extend(texts)
+                said = said and bool(texts)
+                if symbols is added:
+                    self._asked.update(dict.fromkeys(part, self._request_id))
+        return said
+
+    def resync(self, symbols: Sequence[str]) -> None:
+        """Ask for the whole state of these anew."""
+        for part in self._parts(symbols):
+            self.outbox.extend(self._stream.resync(self._channel, part, self._number()))
+
+    def change(self, added: Sequence[str], removed: Sequence[str], now: float) -> bool:
+        """False when the venue has no frame for it. What was left out gets another chance."""
+        for known in (self._unproven, self._missing, self._asked):
+            for symbol in removed:
+                known.pop(symbol, None)
+        wanted = [*added, *self._missing]
+        self._missing.clear()
+        self.expect(wanted, now)
+        return self.ask(wanted, removed)
+
+    def heard(self, frame: bytes) -> None:
+        """A data frame; wanted while `awaited`."""
+        symbol = self._stream.subscription(frame)
+        self._named = self._named or symbol != ""
+        self._unproven.pop(symbol, None)
+        self._missing.pop(symbol, None)
+
+    def granted(self, request_id: int | None, subscribed: Sequence[str], now: float) -> list[str]:
+        """What the answer to a request leaves out is asked for once more; returns what was left out again."""
+        for symbol in subscribed:
+            self._asked.pop(symbol, None)
+            self._missing.pop(symbol, None)
+        left_out = [symbol for symbol, asked in self._asked.items() if asked == request_id]
+        refused = [symbol for symbol in left_out if self._missing.get(symbol) == inf]
+        self._missing.update((symbol, now + self._reask_seconds) for symbol in left_out if symbol not in self._missing)
+        for symbol in refused:
+            del self._asked[symbol]
+            self._unproven.pop(symbol, None)  # nothing will come of it, and frames need not be looked at for it
+        return refused
+
+    def late(self, now: float, *, proven: bool) -> list[str]:
+        """Ask again for what is overdue; returns the silent names, each once. `proven`: frames flow on the connection."""
+        left_out = [symbol for symbol, at in self._missing.items() if now >= at]
+        self._missing.update(dict.fromkeys(left_out, inf))
+        self.ask(left_out)
+        late = [symbol for symbol, deadline in self._unproven.items() if now >= deadline]
+        if not late:
+            return []
+        if proven and not self._named:
+            # Frames flow and none tells its symbol: this venue cannot be proven by subscription.
+            self._unproven.clear()
+            return []
+        again = [symbol for symbol in late if symbol not in self._asked_again]
+        self._unproven.update(dict.fromkeys(late, inf))
+        self._unproven.update(dict.fromkeys(again, now + self._proof_seconds))
+        self._asked_again.update(again)
+        self.ask(again)
+        return again
+
+    def _parts(self, symbols: Sequence[str]) -> list[Sequence[str]]:
+        size = self._channel.names_per_message
+        return [symbols[start : start + size] for start in range(0, len(symbols), size)]
+
+    def _number(self) -> int:
+        self._request_id += 1
+        return self._request_id
