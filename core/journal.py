@@ -7,7 +7,7 @@ of receive times and raw frames; session events are entries without a body, in o
 import os
 import threading
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -211,6 +211,28 @@ class Journal:
         keys = {self._key(stream): stream for stream in offsets}
         reply = self._redis.xread({key: offsets[stream] for key, stream in keys.items()}, count=max_entries, block=block_ms)
         return [(keys[key.decode()], entries) for key, entries in reply or []]
+
+    def between(self, stream: StreamName, after: str, upto: str, page: int) -> Iterator[list[tuple[bytes, dict[bytes, bytes]]]]:
+        """Raw entries behind one id and up to another, in pages."""
+        while id_order(after) < id_order(upto) and (entries := self._redis.xrange(self._key(stream), f"({after}", upto, count=page)):
+            yield entries
+            after = entries[-1][0].decode()
+
+    def keep_state(self, stream: StreamName, state: Mapping[str, Any]) -> None:
+        """What a reader of the stream has gathered over its entries, of plain values; replaces what was kept before."""
+        self._redis.set(f"{self._prefix}:state:{stream}", _compressor().compress(msgspec.msgpack.encode(state)))
+
+    def state(self, stream: StreamName) -> dict[str, Any] | None:
+        """None when nothing was kept. Raises JournalError when it is not one of ours."""
+        data = self._redis.get(f"{self._prefix}:state:{stream}")
+        if data is None:
+            return None
+        try:
+            return msgspec.msgpack.decode(
+                zstandard.ZstdDecompressor().decompress(data, max_output_size=MAX_BODY_BYTES), type=dict[str, Any]
+            )
+        except (zstandard.ZstdError, msgspec.MsgspecError) as exc:
+            raise JournalError(f"the state kept of {stream} cannot be read: {exc}") from exc
 
     def trim(self, offsets: Mapping[StreamName, str]) -> None:
         """Forget what is committed: everything up to and including each offset."""

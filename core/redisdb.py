@@ -5,6 +5,7 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | key | type | writer | reader | bound |
 | --- | --- | --- | --- | --- |
 | P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind commits; then Redis' maxmemory |
+| P:state:<journal stream> | string (msgpack, zstd) | tasks.writers | tasks.writers | one a stream that has books |
 | P:journals | set | streamers, tasks.snapshots | tasks.writers, status | one member a stream |
 | P:universe:<venue> | string (JSON) | tasks.metadata | streamers | one a venue |
 | P:resync:<journal stream> | set | tasks.writers | streamers | one member a symbol; expires |

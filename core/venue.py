@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import numpy as np
+
 from core.records import Columns, Instrument, Market
 
 
@@ -84,7 +86,8 @@ class Decoded:
     """What a batch of frames, or a reply, says.
 
     `rows`: kind -> columns, with `symbol` (list of str) in the place of instrument_id; rows keep the order of the frames. Beside the
-    kinds of core.records there may be BOOK_CHANGES and BOOK_CLAIMS, which the writer's books turn into such.
+    kinds of core.records there may be BOOK_STATES, BOOK_CHANGES and BOOK_CLAIMS, which the writer's books turn into such. Of a numbered connection every
+    row has `frame`, its place in the batch.
     `ignored`: reason -> frames that are known and left out on purpose.
     """
 
@@ -118,6 +121,18 @@ class Frames:
             out.append(self.body[at + 4 : at + 4 + size])
             at += 4 + size
         return out
+
+    @classmethod
+    def joined(cls, parts: Sequence["Frames"]) -> "Frames":
+        """Several batches as one."""
+        if len(parts) == 1:
+            return parts[0]
+        received = np.concatenate([part.received_us for part in parts])
+        if all(part.lines for part in parts):
+            return cls(b"\n".join(part.body for part in parts), len(received), received, lines=True)
+        frames = [frame for part in parts for frame in part.split()]
+        body = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
+        return cls(body, len(frames), received, lines=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +247,9 @@ class Venue:
 
     def channel(self, name: str) -> Channel:
         return next(channel for channel in self.channels if channel.name == name)
+
+    def keeps_books(self, channel_name: str) -> bool:
+        return any(channel.book_tops for channel in self.channels if channel.name == channel_name)
 
     def poll(self, name: str) -> Poll:
         return next(poll for poll in self.polls if poll.name == name)

@@ -83,6 +83,39 @@ class Silent:
 
 
 @dataclass(frozen=True, slots=True)
+class NumberGap:
+    """Numbers that the venue counts on a connection (`scope`: a subscription) and that did not come: any instrument of it may lack something."""
+
+    place: Place
+    scope: int
+    first_missing: int
+    last_missing: int
+    event_from_us: int | None
+    event_to_us: int | None
+    received_from_us: int | None
+    received_to_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookDoubted:
+    """The replayed book is not what the venue holds, since then (venue's clock) at the latest."""
+
+    place: Place
+    instrument_id: int
+    since_us: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class BookTrusted:
+    """A whole state has come: doubts end here."""
+
+    place: Place
+    instrument_id: int
+    event_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     place: Place
     connection_id: str
@@ -93,7 +126,9 @@ class Unread:
     raw: bytes
 
 
-Note = SocketOpened | SocketProven | SocketEnded | GapOpened | GapClosed | SequenceGap | Silent | Unread
+_Gap = GapOpened | GapClosed | Silent | NumberGap | BookDoubted | BookTrusted
+_Single = SocketOpened | SocketProven | SocketEnded | _Gap
+Note = _Single | SequenceGap | Unread
 
 
 def write(cursor: Cursor, notes: Sequence[Note]) -> None:
@@ -109,7 +144,7 @@ def write(cursor: Cursor, notes: Sequence[Note]) -> None:
         _write_unread(cursor, unread)
 
 
-def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded | GapOpened | GapClosed | Silent) -> None:
+def _write_one(cursor: Cursor, note: _Single) -> None:
     match note:
         case SocketOpened(place, connection_id, at_us):
             cursor.execute(
@@ -125,6 +160,12 @@ def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded |
                 "UPDATE sessions SET ended_at = coalesce(ended_at, %s), cause = coalesce(cause, %s) WHERE connection_id = %s",
                 (moment(at_us), cause, connection_id),
             )
+        case _:
+            _write_gap(cursor, note)
+
+
+def _write_gap(cursor: Cursor, note: _Gap) -> None:
+    match note:
         case GapOpened(place, cause, event_us, received_us, frames, detail):
             cursor.execute(
                 "INSERT INTO data_gaps (venue, channel, shard, cause, event_from, received_from, frames, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -132,6 +173,36 @@ def _write_one(cursor: Cursor, note: SocketOpened | SocketProven | SocketEnded |
             )
         case Silent():
             _silent(cursor, note)
+        case NumberGap():
+            cursor.execute(
+                "INSERT INTO data_gaps (venue, channel, shard, cause, first_missing, last_missing, event_from, event_to, received_from, received_to, "
+                "state, detail) VALUES (%s, %s, %s, 'sequence', %s, %s, %s, %s, %s, %s, 'missing', %s)",
+                (
+                    *(note.place.venue, note.place.channel, note.place.shard, note.first_missing, note.last_missing),
+                    *map(moment, (note.event_from_us, note.event_to_us, note.received_from_us, note.received_to_us)),
+                    f"numbers of subscription {note.scope}",
+                ),
+            )
+        case BookDoubted(place, instrument_id, since_us, cause):
+            cursor.execute(
+                "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, event_from, detail) SELECT %s, %s, %s, %s, 'book', %s, %s "
+                "WHERE NOT EXISTS (SELECT FROM data_gaps WHERE venue = %s AND channel = %s AND instrument_id = %s AND cause = 'book' AND state = 'open')",
+                (
+                    *(place.venue, place.channel, place.shard),
+                    instrument_id,
+                    moment(since_us),
+                    cause,
+                    place.venue,
+                    place.channel,
+                    instrument_id,
+                ),
+            )
+        case BookTrusted(place, instrument_id, event_us):
+            cursor.execute(
+                "UPDATE data_gaps SET event_to = %s, state = 'missing' WHERE venue = %s AND channel = %s AND instrument_id = %s "
+                "AND cause = 'book' AND state = 'open'",
+                (moment(event_us), place.venue, place.channel, instrument_id),
+            )
         case GapClosed(place, event_us, received_us):
             cursor.execute(
                 "UPDATE data_gaps SET event_to = %s, received_to = %s, state = 'missing' "

@@ -8,6 +8,7 @@ import numpy as np
 
 from core import journal
 from core.records import Columns, Kind
+from core.venue import Numbered
 from db.evidence import GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven
 
 #: Ended connections whose late repeats are still recognised; a producer repeats at most what one outage held back.
@@ -93,6 +94,20 @@ class Connection:
     incarnation: str = ""
     live: bool = False
     proven: bool = False
+    numbers: dict[str, int] = field(default_factory=dict)  # what the venue counts on it -> the last number
+
+    def holes(self, numbered: Numbered) -> list[tuple[int, int, int, int]]:
+        """Take in the numbers of a batch: (scope, first missing, last missing, frame after them). A repeat is no hole."""
+        found = []
+        for scope in np.unique(numbered.scopes).tolist():
+            mine = numbered.scopes == scope
+            numbers, frames = numbered.numbers[mine], numbered.frames[mine]
+            before = np.maximum.accumulate(np.append(self.numbers.get(str(scope), int(numbers[0]) - 1), numbers[:-1]))
+            found += [
+                (scope, int(before[i]) + 1, int(numbers[i]) - 1, int(frames[i])) for i in np.flatnonzero(numbers > before + 1).tolist()
+            ]
+            self.numbers[str(scope)] = max(int(before[-1]), int(numbers[-1]))
+        return found
 
 
 @dataclass(slots=True)
@@ -110,9 +125,13 @@ class Sockets:
         connections = {name: Connection(*values) for name, values in stored.get("connections", {}).items()}
         return cls(place, connections, last_event_us, last_received_us, bool(stored.get("deaf", False)))
 
+    @property
+    def live(self) -> list[str]:
+        return [name for name, connection in self.connections.items() if connection.live]
+
     def stored(self) -> dict[str, Any]:
         """What `restore` needs, as JSON."""
-        rows = {name: [c.batch_no, c.incarnation, c.live, c.proven] for name, c in self.connections.items()}
+        rows = {name: [c.batch_no, c.incarnation, c.live, c.proven, c.numbers] for name, c in self.connections.items()}
         return {"connections": rows, "deaf": self.deaf}
 
     def is_repeat(self, header: journal.Header) -> bool:

@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from db.evidence import Note, Place, Silent, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
+from tasks.bookkeeping import number_gaps, replay
+from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
 from venues.errors import Unreadable
@@ -38,6 +40,9 @@ class Reader:
     ids: Callable[[Sequence[str]], Any]  # symbols -> int32 array of instrument ids
     sequence: IdSequence | None = None
     chain: Chain | None = None
+    books: Books | None = None
+    #: symbols whose whole state should be asked for anew, "" for all; whoever drains asks and clears
+    wishes: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -54,7 +59,7 @@ class _Page:
 def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | None = None) -> tuple[Work, list[Any]]:
     """(work, receive times of its data frames as int64 arrays). Moves the reader on.
 
-    Consecutive data entries are decoded as one batch; an event, or data that ends a gap, begins a new one. `condemned` puts
+    Consecutive data entries of a connection are decoded as one batch; an event, or data that ends a gap, begins a new one. `condemned` puts
     every frame into quarantine with that reason: the database has refused what they decode to.
     """
     page = _Page(Counts(entries=len(raw_entries)), [], [], [], [])
@@ -68,7 +73,7 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
             page.counts.repeated += entry.header.frames
             continue
         is_data = entry.header.type == journal.DATA
-        if run and not (is_data and reader.sockets.continues(entry.header)):
+        if run and not (is_data and reader.sockets.continues(entry.header) and entry.header.connection_id == run[0].header.connection_id):
             _read_run(reader, page, run, condemned)
             run = []
         page.notes += reader.sockets.take_number(entry.header)
@@ -83,6 +88,8 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
             _note_refused(reader, page, entry.header)
         else:
             page.notes += reader.sockets.event(entry.header)
+            if reader.books is not None:
+                reader.books.keep_only(reader.sockets.live)
             _note_subscriptions(reader, page, entry.header)
             page.counts.lost += int((entry.header.context or {}).get("frames", 0)) if entry.header.type == journal.LOST else 0
     if run:
@@ -114,14 +121,14 @@ def _read_run(reader: Reader, page: _Page, run: list[Entry], condemned: str | No
             page.counts.quarantined += entry.header.frames
             page.notes.append(_unread(reader, entry.header, -1, str(exc), entry.body))
     if readable:
-        frames = _joined([frames for _, frames in readable])
+        frames = Frames.joined([frames for _, frames in readable])
         page.counts.frames += frames.count
         page.received.append(frames.received_us)
         reader.sockets.last_received_us = max(reader.sockets.last_received_us or 0, int(frames.received_us[-1]))
         waiting = reader.sockets.awaits_data(head.connection_id)
         decoded = _decoded(lambda: reader.venue.decode(reader.stream.channel, frames), frames.count, condemned)
         try:
-            first, last = _store(reader, page, decoded, int(frames.received_us[-1]))
+            first, last = _store(reader, page, decoded, frames.received_us, head.connection_id)
         except TooManyInstruments as exc:
             decoded, first, last = _all_rejected(frames.count, str(exc)), None, None
         if waiting:
@@ -143,7 +150,7 @@ def _read_reply(reader: Reader, page: _Page, entry: Entry, condemned: str | None
     page.counts.frames += 1
     reply = Reply(reader.stream.channel, header.context or {}, frames.split()[0], header.first_us)
     decoded = _decoded(lambda: reader.venue.poll(reader.stream.channel).parse(reply), 1, condemned)
-    _store(reader, page, decoded, header.first_us)
+    _store(reader, page, decoded, frames.received_us)
     reader.sockets.last_received_us = header.last_us
     if decoded.rejected:
         page.counts.quarantined += 1
@@ -184,34 +191,34 @@ def _all_rejected(count: int, reason: str) -> Decoded:
     return Decoded(rejected=[Rejected(i, reason) for i in range(count)])
 
 
-def _store(reader: Reader, page: _Page, decoded: Decoded, at_us: int) -> tuple[int | None, int | None]:
-    """Take over what was decoded of a batch received at this time; returns (first, last) event time of its rows."""
+def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, connection_id: str = "") -> tuple[int | None, int | None]:
+    """Take over what was decoded of frames received at these times; returns (first, last) event time of the rows."""
     page.counts.ignored += sum(decoded.ignored.values())
     if decoded.instruments or decoded.markets:
-        page.listings.append(Listing(reader.venue.name, decoded.instruments, decoded.complete, at_us, decoded.markets))
+        page.listings.append(Listing(reader.venue.name, decoded.instruments, decoded.complete, int(received_us[-1]), decoded.markets))
     told = {name: columns for name, columns in decoded.rows.items() if len(columns["event_at"])}
-    stored = {name: {**columns, "instrument_id": reader.ids(columns["symbol"])} for name, columns in told.items()}
-    for name, rows in stored.items():
-        page.rows.append((name, rows))
-        page.counts.rows += len(rows["event_at"])
+    rows: Mapping[str, records.Columns] = {
+        name: {**columns, "instrument_id": reader.ids(columns["symbol"])} for name, columns in told.items()
+    }
+    holes = number_gaps(reader.sockets, connection_id, decoded.numbered, rows, received_us) if decoded.numbered is not None else []
+    page.notes += holes
+    if connection_id and reader.books is not None:
+        replayed = replay(reader.books, reader.sockets.place, connection_id, rows, holes)
+        rows = replayed.rows
+        page.notes += replayed.notes
+        page.counts.ignored += replayed.unknown
+        reader.wishes |= replayed.wishes
+    stored = {name: columns for name, columns in rows.items() if name in records.KINDS}
+    for name, columns in stored.items():
+        page.rows.append((name, columns))
+        page.counts.rows += len(columns["event_at"])
         kind = records.KINDS[name]
         if reader.sequence is not None and kind.sequence:
-            page.notes += reader.sequence.gaps(reader.sockets.place, rows["instrument_id"], rows[kind.sequence], rows["event_at"])
+            page.notes += reader.sequence.gaps(reader.sockets.place, columns["instrument_id"], columns[kind.sequence], columns["event_at"])
     if reader.chain is not None:
         page.notes += reader.chain.gaps(reader.sockets.place, stored)
-    first = min((int(rows["event_at"][0]) for rows in stored.values()), default=None)
-    return first, max((int(np.max(rows["event_at"])) for rows in stored.values()), default=None)
-
-
-def _joined(parts: Sequence[Frames]) -> Frames:
-    if len(parts) == 1:
-        return parts[0]
-    received = np.concatenate([part.received_us for part in parts])
-    if all(part.lines for part in parts):
-        return Frames(b"\n".join(part.body for part in parts), len(received), received, lines=True)
-    frames = [frame for part in parts for frame in part.split()]
-    body = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
-    return Frames(body, len(frames), received, lines=False)
+    first = min((int(columns["event_at"][0]) for columns in stored.values()), default=None)
+    return first, max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
 
 
 def _quarantine(

@@ -16,7 +16,8 @@ from core.settings import Settings
 from db import engine, offsets
 from db.instruments import InstrumentIds, last_of_sequence
 from db.writing import Batch, Work, commit, prepare
-from tasks import digest, lifecycle
+from tasks import book_state, digest, lifecycle
+from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
 from tasks.lag import Lag
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 #: A drain blocked in a read looks up this often: to notice a shutdown, the end of its turn, a failed commit.
 BLOCK_MS = 500
 TRIM_SECONDS = 0.25
+#: A drain that dies costs its successor the reading of so much journal.
+KEEP_BOOKS_SECONDS = 5.0
 #: The commit thread asks for the interpreter some ten times a batch and would wait 5 ms, Python's default, each time.
 SWITCH_SECONDS = 0.0002
 REPORT_SECONDS = 2.0
@@ -65,6 +68,7 @@ class Drain:
         self._readers: dict[StreamName, digest.Reader] = {}
         self._committed: dict[StreamName, str] = {}
         self._trimmed_at = self._reported_at = 0.0
+        self._kept_at = time.monotonic()
         self._frames_per_entry = 0.0
         self._careful = False
         self._pending: Future[None] | None = None
@@ -97,11 +101,15 @@ class Drain:
             if (pause := least - (time.monotonic() - started)) > 0:
                 time.sleep(pause)
         self._settle()
+        self._keep_books()
         self._trim()
 
     def step(self) -> bool:
         """Read once and put what came to work; false when nothing came, and then all is committed and trimmed."""
         try:
+            if time.monotonic() - self._kept_at > KEEP_BOOKS_SECONDS:
+                self._settle()
+                self._keep_books()
             reads = self._read()
             if reads:
                 (self._work_carefully if self._careful else self._work)(reads)
@@ -128,6 +136,7 @@ class Drain:
     def _work(self, reads: Sequence[tuple[StreamName, list[digest.RawEntry]]]) -> None:
         """Digest, while the commit thread writes what was digested before."""
         batch = [(stream, *digest.digest(self._readers[stream], entries)) for stream, entries in reads]
+        self._pass_wishes_on()
         frames = sum(work.step.counts.frames for _, work, _ in batch)
         self._frames_per_entry = max(1.0, frames / sum(len(entries) for _, entries in reads))
         prepared = prepare([work for _, work, _ in batch])
@@ -154,7 +163,8 @@ class Drain:
         for stream, work, received in works:
             self._turn.quarantined += work.step.counts.quarantined
             self._lag.add(str(stream), now_us, received, work.step.counts.rows)
-            self._committed[stream] = work.step.after.last_id
+            if self._readers[stream].books is None:
+                self._committed[stream] = work.step.after.last_id
         if time.monotonic() - self._trimmed_at > TRIM_SECONDS:
             self._trim()
 
@@ -163,6 +173,22 @@ class Drain:
         if self._pending is not None:
             pending, self._pending = self._pending, None
             pending.result()
+
+    def _keep_books(self) -> None:
+        """Only when all that was digested is committed; the journal is trimmed behind what is kept."""
+        started = time.monotonic()
+        for stream, reader in self._readers.items():
+            if reader.books is not None:
+                book_state.keep(self._journal, reader)
+                self._committed[stream] = reader.last_id
+        # Many books take long: a twentieth of the time may go into them.
+        self._kept_at = time.monotonic() + 20 * (time.monotonic() - started)
+
+    def _pass_wishes_on(self) -> None:
+        for stream, reader in self._readers.items():
+            if reader.wishes:
+                self._board.ask_resync(str(stream), [] if "" in reader.wishes else sorted(reader.wishes))
+                reader.wishes.clear()
 
     def _trim(self) -> None:
         """Only while no other thread commits, or from the committing thread itself."""
@@ -190,7 +216,11 @@ class Drain:
             sequence, chain = self._continuity(cursor, stream)
         sockets = Sockets.restore(digest.place_of(stream), offset.connections, offset.last_event_us, offset.last_received_us)
         ids = InstrumentIds(stream.venue, self._second, self._settings.writer_max_instruments)
-        return digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain)
+        reader = digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain)
+        if reader.venue.keeps_books(stream.channel):
+            reader.books = Books()
+            book_state.recover(self._journal, reader)
+        return reader
 
     def _continuity(self, cursor: Any, stream: StreamName) -> tuple[IdSequence | None, Chain | None]:
         """What proves that nothing of the channel is missing, standing where its table ends."""

@@ -10,9 +10,17 @@ from venues import VENUES
 
 @app.task
 def trim_journal() -> dict[str, Any]:
-    """Trim behind the committed offsets; a drain does so as it goes, this catches what a killed one left."""
+    """Trim behind the committed offsets; a drain does so as it goes, this catches what a killed one left.
+
+    Where books are kept, only the drain knows how far back they need the journal.
+    """
     offsets = queries.offsets(resources.config().database_url)
-    known = {stream: offsets[str(stream)] for stream in resources.journal().streams() if str(stream) in offsets}
+    streams = [
+        stream
+        for stream in resources.journal().streams()
+        if stream.venue in VENUES and not VENUES[stream.venue].keeps_books(stream.channel)
+    ]
+    known = {stream: offsets[str(stream)] for stream in streams if str(stream) in offsets}
     resources.journal().trim(known)
     return {"streams": len(known), "entries_left": sum(resources.journal().length(stream) for stream in known)}
 

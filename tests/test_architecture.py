@@ -38,7 +38,7 @@ def _part(name: str, ours: str = "", theirs: str = "", never: set[str] = frozens
 TABLE = [
     _part("core"),
     _part("core.records", never=IMPURE),
-    _part("core.venue", "core.records", never=IMPURE),
+    _part("core.venue", "core.records", "numpy", IMPURE),
     _part("core.settings"),
     _part("core.log"),
     _part("core.redisdb", "", "redis"),

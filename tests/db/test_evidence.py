@@ -7,7 +7,20 @@ import pytest
 from psycopg2.extensions import connection as RawConnection
 
 from db import evidence
-from db.evidence import GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven, Unread
+from db.evidence import (
+    BookDoubted,
+    BookTrusted,
+    GapClosed,
+    GapOpened,
+    Note,
+    NumberGap,
+    Place,
+    SequenceGap,
+    SocketEnded,
+    SocketOpened,
+    SocketProven,
+    Unread,
+)
 from db.moments import moment
 
 AT = 1_795_300_000_000_000
@@ -56,7 +69,9 @@ def test_a_closed_gap_is_not_closed_again(write: Callable[..., None], query: Que
 
 
 def test_gaps_in_a_sequence_name_their_ids(write: Callable[..., None], query: Query) -> None:
-    write(SequenceGap(HERE, 7, 101, 109, AT, AT + 5), SequenceGap(HERE, 8, 3, 3, None, AT + 6), SequenceGap(HERE, 9, None, None, AT, AT + 7))
+    write(
+        SequenceGap(HERE, 7, 101, 109, AT, AT + 5), SequenceGap(HERE, 8, 3, 3, None, AT + 6), SequenceGap(HERE, 9, None, None, AT, AT + 7)
+    )
     assert query("SELECT instrument_id, cause, first_missing, last_missing, event_from, event_to, state FROM data_gaps ORDER BY 1") == [
         (7, "sequence", 101, 109, moment(AT), moment(AT + 5), "missing"),
         (8, "sequence", 3, 3, None, moment(AT + 6), "missing"),
@@ -104,4 +119,23 @@ def test_an_instrument_that_never_spoke_is_one_open_gap(write: Callable[..., Non
     assert query("SELECT instrument_id, cause, state, event_to FROM data_gaps ORDER BY 1") == [
         (7, "silent", "open", None),
         (8, "silent", "open", None),
+    ]
+
+
+def test_a_hole_in_the_numbers_of_a_connection_is_a_gap_of_its_shard(write: Callable[..., None], query: Query) -> None:
+    write(NumberGap(HERE, 3, 10, 12, AT, AT + 9, AT + 1, AT + 8))
+    assert query(
+        "SELECT shard, instrument_id, cause, first_missing, last_missing, event_from, event_to, received_from, received_to, state, detail "
+        "FROM data_gaps"
+    ) == [
+        ("0", None, "sequence", 10, 12, moment(AT), moment(AT + 9), moment(AT + 1), moment(AT + 8), "missing", "numbers of subscription 3")
+    ]
+
+
+def test_a_doubted_book_is_an_open_gap_of_its_instrument_until_it_is_trusted(write: Callable[..., None], query: Query) -> None:
+    write(BookDoubted(HERE, 7, AT, "crossed"), BookDoubted(HERE, 7, AT + 5, "crossed again"), BookDoubted(HERE, 8, AT, "crossed"))
+    write(BookTrusted(HERE, 7, AT + 9))
+    assert query("SELECT instrument_id, event_from, event_to, state, detail FROM data_gaps WHERE cause = 'book' ORDER BY 1") == [
+        (7, moment(AT), moment(AT + 9), "missing", "crossed"),
+        (8, moment(AT), None, "open", "crossed"),
     ]

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from core import journal
 from core.journal import Header
 from core.records import BOOK_DELTAS
+from core.venue import Numbered
 from db.evidence import GapClosed, GapOpened, Place, SocketEnded, SocketOpened, SocketProven
-from tasks.continuity import MAX_ENDED, Chain, Sequence, Sockets
+from tasks.continuity import MAX_ENDED, Chain, Connection, Sequence, Sockets
 
 PLACE = Place("venue", "channel", "0")
 
@@ -242,3 +243,37 @@ def test_told_breaks_are_just_the_updates_behind_a_lost_one(ids: list[int], lost
     for at in range(0, len(came), size):
         told += [event // 1000 for _, _, event in breaks(following, updates(*came[at : at + size]))]
     assert told == [own for place, (_, _, own) in enumerate(sent) if place not in lost and place - 1 in lost]
+
+
+# --- numbers of a connection ----------------------------------------------------------------------------------------------
+def holes(connection: Connection, *said: tuple[int, int]) -> list[tuple[int, int, int, int]]:
+    """`said`: (scope, number) of each frame."""
+    scopes, numbers = np.array([s for s, _ in said]), np.array([n for _, n in said])
+    return connection.holes(Numbered(np.arange(len(said)), scopes, numbers))
+
+
+def test_numbers_that_follow_each_other_have_no_hole_wherever_they_begin() -> None:
+    connection = Connection(0)
+    assert holes(connection, (1, 40), (2, 1), (1, 41), (2, 2)) == []
+    assert holes(connection, (1, 42), (2, 3)) == []
+
+
+def test_a_jump_is_a_hole_of_its_scope_at_the_frame_behind_it() -> None:
+    connection = Connection(0)
+    assert holes(connection, (1, 1), (2, 1), (1, 5), (2, 2), (1, 6), (1, 8)) == [(1, 2, 4, 2), (1, 7, 7, 5)]
+    assert holes(connection, (2, 9)) == [(2, 3, 8, 0)]
+
+
+def test_a_repeat_or_an_older_number_is_no_hole_and_sets_nothing_back() -> None:
+    connection = Connection(0)
+    assert holes(connection, (1, 5), (1, 5), (1, 3), (1, 6)) == []
+    assert holes(connection, (1, 4), (1, 7)) == []
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 30)), min_size=1, max_size=40), st.integers(0, 40))
+def test_holes_are_the_same_however_the_frames_are_cut(said: list[tuple[int, int]], cut: int) -> None:
+    whole, parted = Connection(0), Connection(0)
+    parts = [part for part in (said[:cut], said[cut:]) if part]
+    in_parts = [hole[:3] for part in parts for hole in holes(parted, *part)]
+    assert sorted(in_parts) == sorted(hole[:3] for hole in holes(whole, *said))
+    assert whole.numbers == parted.numbers

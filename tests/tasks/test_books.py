@@ -1,0 +1,183 @@
+"""tasks.books: what a stream says of price levels, replayed; each table below is one batch in the order of its frames."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tasks.books import DOUBT_CLAIMS, DOUBT_US, Books, Taken
+
+STATE, LEVEL, DELTA, CHANGE, CLAIM = "book_states", "book_snapshots", "book_deltas", "book_changes", "book_claims"
+SECOND = 1_000_000
+#: what a row has beside its clocks, frame and instrument
+FIELDS = {
+    STATE: ("update_id",),
+    LEVEL: ("update_id", "side", "price", "quantity"),
+    DELTA: ("update_id", "side", "price", "quantity"),
+    CHANGE: ("update_id", "side", "price", "change"),
+    CLAIM: ("bid_price", "ask_price"),
+}
+Said = tuple[int, int, str, tuple[float, ...]]  # (frame, event time in us, kind, fields)
+
+
+def batch(*said: Said, instrument: int = 7) -> dict[str, dict[str, Any]]:
+    rows: dict[str, list[tuple[float, ...]]] = {}
+    for frame, event_us, kind, fields in said:
+        rows.setdefault(kind, []).append((frame, event_us, event_us + 1, instrument, *fields))
+    made = {}
+    for kind, found in rows.items():
+        names = ("frame", "event_at", "received_at", "instrument_id", *FIELDS[kind])
+        made[kind] = {name: np.array(column) for name, column in zip(names, zip(*found, strict=True), strict=True)}
+        made[kind]["symbol"] = ["X"] * len(found)
+    return made
+
+
+def state(frame: int, event_us: int, bids: dict[float, float], asks: dict[float, float]) -> list[Said]:
+    levels = [(1, *level) for level in bids.items()] + [(-1, *level) for level in asks.items()]
+    return [(frame, event_us, STATE, (frame,)), *((frame, event_us, LEVEL, (frame, *level)) for level in levels)]
+
+
+def tops(taken: Taken) -> list[tuple[float, ...]]:
+    quotes = taken.rows.get("quotes")
+    if quotes is None:
+        return []
+    names = ("event_at", "update_id", "bid_price", "bid_quantity", "ask_price", "ask_quantity")
+    return list(zip(*(quotes[name].tolist() for name in names), strict=True))
+
+
+def known(bids: dict[float, float], asks: dict[float, float]) -> Books:
+    books = Books()
+    books.take("c", batch(*state(0, 1, bids, asks)))
+    return books
+
+
+def test_a_whole_state_and_each_move_of_the_top_is_a_quote() -> None:
+    said = [
+        *state(0, 10, {0.40: 5, 0.39: 1}, {0.42: 2}),
+        (1, 20, DELTA, (1, 1, 0.39, 9)),  # below the top: no quote
+        (2, 30, DELTA, (2, 1, 0.41, 3)),
+        (3, 40, DELTA, (3, 1, 0.41, 0)),
+        (4, 50, DELTA, (4, -1, 0.42, 0)),
+        (5, 60, DELTA, (5, -1, 0.43, 1)),
+    ]
+    taken = Books().take("c", batch(*said))
+    assert tops(taken) == [
+        (10, 0, 0.40, 5, 0.42, 2),
+        (30, 2, 0.41, 3, 0.42, 2),
+        (40, 3, 0.40, 5, 0.42, 2),
+        (50, 4, 0.40, 5, 0, 0),
+        (60, 5, 0.40, 5, 0.43, 1),
+    ]
+    assert set(taken.rows) == {LEVEL, DELTA, "quotes"}
+
+
+def test_levels_that_move_in_one_frame_are_one_quote() -> None:
+    said = [(0, 20, DELTA, (1, 1, 0.40, 0)), (0, 20, DELTA, (1, 1, 0.41, 2)), (0, 20, DELTA, (1, -1, 0.42, 4))]
+    assert tops(known({0.40: 5}, {0.42: 2}).take("c", batch(*said))) == [(20, 1, 0.41, 2, 0.42, 4)]
+
+
+def test_a_signed_change_becomes_what_stands_at_the_level() -> None:
+    said = [(0, 20, CHANGE, (1, 1, 0.40, 0.1)), (1, 21, CHANGE, (2, 1, 0.40, 0.2)), (2, 22, CHANGE, (3, 1, 0.40, -5.3))]
+    taken = known({0.40: 5.0}, {}).take("c", batch(*said))
+    assert taken.rows[DELTA]["quantity"].tolist() == [5.1, 5.3, 0.0]
+    assert taken.rows[DELTA]["update_id"].tolist() == [1, 2, 3]
+    assert tops(taken)[-1][2:] == (0, 0, 0, 0) and taken.doubts == []
+
+
+def test_a_change_before_the_whole_state_says_nothing_and_is_counted() -> None:
+    said = [(0, 20, CHANGE, (1, 1, 0.40, 1)), *state(1, 21, {0.40: 7}, {}), (2, 22, CHANGE, (3, 1, 0.40, 1))]
+    taken = Books().take("c", batch(*said))
+    assert taken.unknown == 1
+    assert taken.rows[DELTA]["quantity"].tolist() == [8.0]
+
+
+def test_a_level_below_nothing_puts_the_book_in_doubt_until_the_next_state() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    taken = books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6)), (1, 30, CHANGE, (2, -1, 0.50, 1))))
+    assert [(d.instrument_id, d.since_us, d.cause) for d in taken.doubts] == [(7, 20, "a level fell below nothing")]
+    assert tops(taken) == [], "a doubted book tells no top"
+    again = books.take("c", batch(*state(0, 40, {0.30: 1}, {0.60: 5})))
+    assert again.trusted == [(7, 40)]
+    assert tops(again) == [(40, 0, 0.30, 1, 0.60, 5)]
+
+
+def test_an_empty_book_is_a_state_too() -> None:
+    assert tops(known({0.40: 5}, {}).take("c", batch(*state(0, 9, {}, {})))) == [(9, 0, 0, 0, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("at", "doubted"),
+    [
+        pytest.param([0, DOUBT_US], False, id="too seldom"),
+        pytest.param([0, 1, 2, DOUBT_US - 1], False, id="too short"),
+        pytest.param([0, 1, DOUBT_US], True, id="long and often"),
+    ],
+)
+def test_a_top_that_contradicts_the_venue_for_long_is_doubted_from_its_beginning(at: list[int], doubted: bool) -> None:
+    claims = [(frame, SECOND + us, CLAIM, (0.41, 0.60)) for frame, us in enumerate(at)]
+    taken = known({0.40: 5}, {0.60: 5}).take("c", batch(*claims))
+    assert [d.since_us for d in taken.doubts] == ([SECOND] if doubted else [])
+
+
+def test_one_claim_that_agrees_clears_the_suspicion() -> None:
+    claims: list[Said] = [(i, SECOND + i * DOUBT_US, CLAIM, (0.41, 0.60)) for i in range(DOUBT_CLAIMS - 1)]
+    claims += [(8, 9 * SECOND, CLAIM, (0.40, 0.60)), (9, 99 * SECOND, CLAIM, (0.41, 0.60))]
+    assert known({0.40: 5}, {0.60: 5}).take("c", batch(*claims)).doubts == []
+
+
+def test_a_claim_is_held_against_the_book_after_the_frame_it_came_in() -> None:
+    said: list[Said] = []
+    for frame in range(DOUBT_CLAIMS):
+        price = 0.41 + frame / 100
+        said += [(frame, frame * DOUBT_US, CLAIM, (price, 0.60)), (frame, frame * DOUBT_US, DELTA, (frame, 1, price, 1))]
+    assert known({0.40: 5}, {0.60: 5}).take("c", batch(*said)).doubts == []
+
+
+def test_bids_that_reach_the_asks_are_never_told_and_doubted_when_it_lasts() -> None:
+    said: list[Said] = [(i, i * DOUBT_US, DELTA, (i, 1, 0.60 + i / 100, 1)) for i in range(DOUBT_CLAIMS)]
+    taken = known({0.40: 5}, {0.60: 5}).take("c", batch(*said))
+    assert tops(taken) == [] and [d.cause for d in taken.doubts] == ["its bids reach its asks"]
+
+
+def test_each_connection_has_books_of_its_own_and_a_doubt_of_one_is_none_of_its_twin() -> None:
+    books = known({0.40: 5}, {})
+    books.take("twin", batch(*state(0, 1, {0.40: 5}, {})))
+    books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6))))
+    assert books.trusted_elsewhere("c", 7) and not books.trusted_elsewhere("twin", 7)
+    assert tops(books.take("twin", batch((0, 20, CHANGE, (1, 1, 0.40, -1))))) == [(20, 1, 0.40, 4, 0, 0)]
+    books.keep_only(["c"])
+    assert not books.trusted_elsewhere("c", 7)
+
+
+def test_what_a_hole_in_the_numbers_leaves_is_doubted_as_a_whole_once() -> None:
+    books = known({0.40: 5}, {})
+    assert [(d.instrument_id, d.since_us) for d in books.doubt_all("c", "hole", 99)] == [(7, 99)]
+    assert books.doubt_all("c", "hole", 100) == []
+    assert books.doubt_all("unheard of", "hole", 100) == []
+
+
+levels = st.tuples(st.sampled_from([1, -1]), st.integers(1, 9).map(lambda cents: cents / 100), st.integers(-3, 5))
+
+
+@given(st.lists(levels, max_size=60), st.integers(0, 60))
+def test_a_replay_equals_a_plain_one_however_it_is_cut_and_kept(changes: list[tuple[int, float, int]], cut: int) -> None:
+    said = [(i, i, CHANGE, (i, *change)) for i, change in enumerate(changes)]
+    plain: dict[tuple[int, float], float] = {}
+    expected = []
+    for side, price, change in changes:
+        plain[side, price] = max(plain.get((side, price), 0) + change, 0)
+        expected.append(plain[side, price])
+    books, quantities = known({}, {}), []
+    for part in (said[:cut], said[cut:]):
+        if part:
+            quantities += books.take("c", batch(*part)).rows[DELTA]["quantity"].tolist()
+        books = Books.restore(books.stored())
+    assert quantities == expected
+    bids = [price for (side, price), amount in plain.items() if side == 1 and amount > 0]
+    asks = [price for (side, price), amount in plain.items() if side == -1 and amount > 0]
+    claim = books.take("c", batch(*state(0, 1, {}, {}), instrument=8))
+    assert claim.doubts == []
+    book = books._sets["c"][7]
+    assert (book.now()[0], book.now()[2]) == (max(bids, default=0.0), min(asks, default=0.0))

@@ -1,0 +1,163 @@
+"""A stream with books through real drains: tops and absolute levels are the same however often a drain dies in between."""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+import pytest
+
+from core import journal as journals
+from core import redisdb
+from core.board import Board
+from core.journal import Journal, StreamName
+from core.records import BOOK_CHANGES, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES
+from core.settings import Settings
+from core.venue import Channel, Decoded, Frames, Limits, Numbered, Universe, Venue
+from tasks.drain import Drain, Turn
+from tasks.lag import Lag
+from tests.tasks.conftest import Socket
+from venues import VENUES
+
+Query = Callable[..., list[tuple[Any, ...]]]
+BOOK = StreamName("tiny", "book")
+START_US = 1_795_300_000_000_000
+
+
+def decode(channel: str, frames: Frames) -> Decoded:
+    """Frames `number state|change price amount`: one instrument, bids only."""
+    said = [frame.decode().split() for frame in frames.split()]
+    rows: dict[str, Any] = {}
+    for name, word in ((BOOK_STATES, "state"), (BOOK_SNAPSHOTS.name, "state"), (BOOK_CHANGES, "change")):
+        at = [place for place, words in enumerate(said) if words[1] == word]
+        if not at:
+            continue
+        numbers, prices, amounts = (np.array([float(said[place][field]) for place in at]) for field in (0, 2, 3))
+        rows[name] = {
+            "event_at": START_US + numbers.astype(np.int64),
+            "received_at": frames.received_us[at],
+            "symbol": ["X"] * len(at),
+            "frame": np.array(at),
+            "update_id": numbers.astype(np.int64),
+            "side": np.ones(len(at), np.int16),
+            "price": prices,
+            "change" if name == BOOK_CHANGES else "quantity": amounts,
+        }
+    places, numbers = np.arange(len(said)), np.array([int(words[0]) for words in said])
+    return Decoded(rows, numbered=Numbered(places, np.ones(len(said), np.int64), numbers))
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = Channel("book", BOOK_DELTAS.name, 10, first_frame_seconds=1, idle_seconds=1, continuous=False, book_tops=True)
+    found = Venue(
+        "tiny",
+        "",
+        "",
+        (channel,),
+        (),
+        Limits(1, 1, 1),
+        None,
+        decode,
+        Universe(lambda w: (), lambda r, w: ()),  # type: ignore[arg-type]
+    )
+    monkeypatch.setitem(VENUES, "tiny", found)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def drained(farm: Settings, journal: Journal, board: Board) -> Callable[..., None]:
+    def drained(*, dies: bool = False) -> None:
+        """All that there is, by a drain that ends in order, or one of which nothing is left but what it has committed."""
+        with closing(Drain(farm, journal, board, Turn(0), Lag())) as drain:
+            drain.open()
+            while drain.step():
+                pass
+            if not dies:
+                drain.run(time.monotonic())
+
+    return drained
+
+
+def told(query: Query) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    levels = query("SELECT update_id, price, quantity FROM book_deltas ORDER BY update_id")
+    return levels, query("SELECT update_id, bid_price, bid_quantity FROM quotes ORDER BY update_id")
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["in order", "killed"])
+def test_books_outlive_the_drain_that_replayed_them(journal: Journal, drained: Callable[..., None], query: Query, dies: bool) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5")
+    drained(dies=dies)
+    socket.send(b"2 change 0.40 1", b"3 change 0.41 2")
+    drained(dies=dies)
+    socket.send(b"4 change 0.41 -2")
+    drained(dies=dies)
+    assert told(query) == ([(2, 0.40, 6), (3, 0.41, 2), (4, 0.41, 0)], [(1, 0.40, 5), (2, 0.40, 6), (3, 0.41, 2), (4, 0.40, 6)])
+    assert query("SELECT count(*) FROM data_gaps") == [(0,)]
+
+
+def test_the_journal_is_trimmed_behind_the_books_that_are_kept(journal: Journal, drained: Callable[..., None]) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5")
+    drained(dies=True)
+    assert journal.length(BOOK) == 2, "what a successor needs is still there"
+    drained()
+    assert journal.length(BOOK) == 0
+
+
+def test_books_that_are_lost_are_asked_for_anew_and_go_on_from_the_next_state(
+    journal: Journal, board: Board, redis_client: redisdb.Client, key_prefix: str, drained: Callable[..., None], query: Query
+) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5")
+    drained()
+    redis_client.set(f"{key_prefix}:state:{BOOK}", b"torn")
+    socket.send(b"2 change 0.40 1")
+    drained()
+    assert board.resyncs([str(BOOK)]) == {str(BOOK): [""]}
+    socket.send(b"3 state 0.40 6", b"4 change 0.40 1")
+    drained()
+    assert told(query)[0] == [(4, 0.40, 7)]
+    assert query("SELECT ignored FROM stream_offsets") == [(1,)]
+
+
+def test_a_hole_in_the_numbers_is_a_gap_and_doubts_the_books_until_the_next_state(
+    journal: Journal, board: Board, drained: Callable[..., None], query: Query
+) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5", b"2 change 0.40 1")
+    socket.send(b"5 change 0.40 1")
+    drained()
+    assert board.resyncs([str(BOOK)]) == {str(BOOK): [""]}
+    socket.send(b"6 change 0.45 1", b"7 state 0.44 1")
+    drained()
+    gaps = query(
+        "SELECT cause, instrument_id IS NULL, first_missing, last_missing, state, (extract(epoch FROM event_from) * 1000000)::int8 - %s, "
+        "(extract(epoch FROM event_to) * 1000000)::int8 - %s FROM data_gaps ORDER BY gap_id",
+        (START_US, START_US),
+    )
+    assert gaps == [("sequence", True, 3, 4, "missing", 2, 5), ("book", False, None, None, "missing", 2, 7)]
+    assert told(query)[1] == [(1, 0.40, 5), (2, 0.40, 6), (5, 0.40, 7), (7, 0.44, 1)], "none while in doubt"
+
+
+def test_numbers_are_counted_on_across_drains_and_a_repeat_is_no_hole(journal: Journal, drained: Callable[..., None], query: Query) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5")
+    drained()
+    socket.send(b"1 state 0.40 5", b"2 change 0.40 1")
+    drained()
+    socket.send(b"4 change 0.40 1")
+    drained()
+    assert query("SELECT first_missing, last_missing FROM data_gaps WHERE cause = 'sequence'") == [(3, 3)]
+
+
+def test_a_new_connection_counts_anew_and_begins_with_its_own_state(journal: Journal, drained: Callable[..., None], query: Query) -> None:
+    one = Socket(journal, BOOK, "one")
+    one.send(b"1 state 0.40 5", b"2 change 0.40 1")
+    one.event(journals.DISCONNECTED, cause="closed")
+    two = Socket(journal, BOOK, "two")
+    two.send(b"1 change 0.40 9", b"2 state 0.30 1")
+    drained()
+    assert told(query)[0] == [(2, 0.40, 6)]
+    assert query("SELECT cause FROM data_gaps") == [("disconnected",)]
