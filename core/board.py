@@ -39,6 +39,17 @@ class Board:
         pipe.expire(key, RESYNC_SECONDS)
         pipe.execute()
 
+    def ask_rotation(self, stream: str) -> None:
+        """Ask the streamer of this journal stream for new connections in the place of the present ones."""
+        self._redis.set(f"{self._prefix}:rotate:{stream}", "1", ex=RESYNC_SECONDS)
+
+    def rotations(self, streams: Sequence[str]) -> list[str]:
+        """Those of the streams that were asked to rotate since the last time, taken off the board."""
+        pipe = self._redis.pipeline(transaction=False)
+        for stream in streams:
+            pipe.getdel(f"{self._prefix}:rotate:{stream}")
+        return [stream for stream, asked in zip(streams, pipe.execute() if streams else (), strict=True) if asked]
+
     def resyncs(self, streams: Sequence[str]) -> dict[str, list[str]]:
         """stream -> what was asked for since the last time, taken off the board."""
         pipe = self._redis.pipeline(transaction=False)

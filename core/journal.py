@@ -23,6 +23,8 @@ FORMAT_VERSION = 1
 DATA, REPLY, REFUSED = "data", "reply", "refused"
 #: Session events, each at its place in the stream. `lost` carries what was shed and why; `heartbeat` says that a silent socket lives.
 CONNECTED, SUBSCRIBED, PROVEN, DISCONNECTED, LOST, HEARTBEAT = "connected", "subscribed", "proven", "disconnected", "lost", "heartbeat"
+#: What an independent source says of the books of the stream at this place in it: `claims`, rows of (symbol, event time in us, bid, ask).
+WITNESS = "witness"
 START = "0-0"
 #: Receive times in us, one a frame.
 Times = Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]]

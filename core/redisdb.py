@@ -9,6 +9,7 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | P:journals | set | streamers, tasks.snapshots | tasks.writers, status | one member a stream |
 | P:universe:<venue> | string (JSON) | tasks.metadata | streamers | one a venue |
 | P:resync:<journal stream> | set | tasks.writers | streamers | one member a symbol; expires |
+| P:rotate:<journal stream> | string | tasks.writers | streamers | one a stream; expires |
 | P:vital:<who> | string (JSON) | every process that reports | status, health | expires by itself |
 | P:budget:<venue>:* | strings | core.http | core.http | expire within minutes |
 | P:celery:* | kombu's own | Celery | Celery | messages expire; results are not kept |

@@ -242,6 +242,8 @@ class Venue:
     universe: Universe
     #: header name -> reads the weight used so far in this minute, as the venue counts it
     used_weight_header: str | None = None
+    #: the poll whose replies bear witness: its rows hold BOOK_CLAIMS of the instruments asked about
+    witness: str | None = None
     #: how many sources must agree on the result of a market before it is final
     resolution_sources: int = 1
 

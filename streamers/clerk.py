@@ -15,11 +15,14 @@ VISIT_SECONDS = 2.0
 
 
 class Clerk:
-    """`resync` is called from the thread with a stream's name and the symbols whose state is wanted anew."""
+    """`resync` is called from the thread with a stream's name and the symbols whose state is wanted anew, `rotate` with the name of
+    a stream that wants new connections."""
 
-    def __init__(self, who: str, board: Board, universe: Universe, resync: Callable[[str, list[str]], None]) -> None:
+    def __init__(
+        self, who: str, board: Board, universe: Universe, *, resync: Callable[[str, list[str]], None], rotate: Callable[[str], None]
+    ) -> None:
         self._who = who
-        self._resync = resync
+        self._resync, self._rotate = resync, rotate
         self._refreshed: Callable[[], None] = lambda: None
         self._board = board
         self._universe = universe
@@ -56,6 +59,8 @@ class Clerk:
         try:
             for stream, symbols in self._board.resyncs(streams).items():
                 self._resync(stream, symbols)
+            for stream in self._board.rotations(streams):
+                self._rotate(stream)
         except RedisError as exc:
             log.debug("wishes cannot be read error=%s", exc)
 

@@ -80,6 +80,10 @@ class Connection:
         if self.open:
             self._perform(self.session.resync(symbols, self._clock()))
 
+    def rotate(self, cause: str) -> None:
+        if self.open:
+            self._perform(self.session.rotate(cause))
+
     def pause(self, paused: bool) -> None:
         """Whether to leave the peer's bytes unread; also before the socket is open."""
         self._paused = paused

@@ -70,6 +70,12 @@ class Fleet:
             if str(slot.stream) == stream:
                 slot.resync(() if "" in symbols else symbols)
 
+    def rotate(self, stream: str) -> None:
+        """New connections in the place of the present ones, one after the other."""
+        for slot in self.slots:
+            if str(slot.stream) == stream:
+                slot.rotate("asked for by the writers")
+
     def vitals(self) -> list[dict[str, Any]]:
         """One a journal stream: the better of its sockets, and the frames of all."""
         return [_joined([slot.vital() for slot in slots]) for shards in self._shards.values() for slots in shards.values()]

@@ -110,7 +110,7 @@ class Session:
         if control.type == "error":
             actions.append(Event(SUBSCRIBED, {"error": control.message, "request_id": control.request_id}))
         elif control.type == "closing":
-            actions += self._rotation(control.message or "venue closing")
+            actions += self.rotate(control.message or "venue closing")
         elif control.subscribed is not None:
             refused = self._subscriptions.granted(control.request_id, control.subscribed, now)
             self._look()
@@ -129,7 +129,7 @@ class Session:
         said = self._subscriptions.change(added, removed, now)
         self._look()
         if not said:
-            return self._rotation("subscriptions changed")
+            return self.rotate("subscriptions changed")
         return [Event(SUBSCRIBED, {"added": added, "removed": removed}), *self._released(now)]
 
     def resync(self, symbols: Sequence[str], now: float) -> list[Action]:
@@ -158,7 +158,7 @@ class Session:
         actions: list[Action] = [Event(SUBSCRIBED, {"unproven": silent})] if silent else []
         actions += [*self._released(now), *self._word(now)]
         if now - self._opened >= self._lifetime:
-            actions += self._rotation("age")
+            actions += self.rotate("age")
         if now - self._last_entry >= HEARTBEAT_SECONDS:
             self._last_entry = now
             actions.append(Event(HEARTBEAT, {"silent_seconds": round(now - self._last_data, 1)}))
@@ -198,7 +198,8 @@ class Session:
         self._next_send = now + 1 / self._limits.messages_per_second
         return Send(text)
 
-    def _rotation(self, cause: str) -> list[Action]:
+    def rotate(self, cause: str) -> list[Action]:
+        """Once a connection: its successor is opened before it is closed."""
         if self._rotating:
             return []
         self._rotating = True

@@ -109,6 +109,10 @@ class Slot:
         for connection in self.connections:
             connection.resync(symbols)
 
+    def rotate(self, cause: str) -> None:
+        for connection in self.connections:
+            connection.rotate(cause)
+
     def tick(self) -> None:
         for connection in list(self.connections):
             connection.tick()

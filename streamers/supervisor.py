@@ -62,7 +62,7 @@ class Supervisor:
         self._express = Express(lane, self._publisher, Random())
         board = Board(connect(settings.redis_url, timeout_seconds=BOARD_TIMEOUT_SECONDS), settings.key_prefix)
         self._universe = Universe(venue.name, settings, board)
-        self._clerk = Clerk(self._who, board, self._universe, self._resync_soon)
+        self._clerk = Clerk(self._who, board, self._universe, resync=self._resync_soon, rotate=self._rotate_soon)
         self._incarnation = uuid.uuid4().hex
         wiring = Wiring(
             venue=venue,
@@ -141,6 +141,9 @@ class Supervisor:
 
     def _resync_soon(self, stream: str, symbols: list[str]) -> None:
         self._loop.call_soon_threadsafe(self._fleet.resync, stream, symbols)
+
+    def _rotate_soon(self, stream: str) -> None:
+        self._loop.call_soon_threadsafe(self._fleet.rotate, stream)
 
     # Back-pressure
 

@@ -32,9 +32,11 @@ class Asked:
     cause: str = ""
 
 
-def ask(venue: str, poll: Poll, requests: Sequence[Request], *, seconds: float) -> dict[str, object]:
+def ask(
+    venue: str, poll: Poll, requests: Sequence[Request], *, seconds: float, heard: Callable[[Reply], None] = lambda reply: None
+) -> dict[str, object]:
     """Send the requests in order, each walk to its end, for at most so long. A venue that says "later" ends the round; a request that
-    it refuses is counted and skipped."""
+    it refuses is counted and skipped. `heard` is told of each reply once the journal has it."""
     asked = Asked(len(requests), left=len(requests))
     stream, connection_id, until = StreamName(venue, poll.name, "rest"), uuid.uuid4().hex, time.monotonic() + seconds
     number = 0
@@ -64,6 +66,7 @@ def ask(venue: str, poll: Poll, requests: Sequence[Request], *, seconds: float) 
             asked.replies += 1
             fields = journals.reply_fields(connection_id, number, reply.body, reply.received_us, dict(reply.params))
             resources.journal().append([(stream, fields)])
+            heard(reply)
         asked.left -= 1
         if walk.capped:
             asked.capped += 1

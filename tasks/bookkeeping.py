@@ -13,13 +13,16 @@ from tasks.books import Books, Doubt
 from tasks.continuity import Sockets
 
 
-def number_gaps(sockets: Sockets, connection_id: str, numbered: Numbered, rows: Mapping[str, Columns], received_us: Any) -> list[NumberGap]:
-    """Numbers that a connection of the shard left out, each with the times around it."""
+def number_gaps(
+    sockets: Sockets, connection_id: str, numbered: Numbered, rows: Mapping[str, Columns], received_us: Any
+) -> list[tuple[int, NumberGap]]:
+    """Numbers that a connection of the shard left out, with the times around them, each before the frame of this place."""
     gaps = []
     for scope, first, last, frame in sockets.connections[connection_id].holes(numbered):
         before, after = _around(rows, frame)
         since_us = int(received_us[frame - 1]) if frame else sockets.last_received_us
-        gaps.append(NumberGap(sockets.place, scope, first, last, before or sockets.last_event_us, after, since_us, int(received_us[frame])))
+        since_event_us = before or sockets.last_event_us
+        gaps.append((frame, NumberGap(sockets.place, scope, first, last, since_event_us, after, since_us, int(received_us[frame]))))
     return gaps
 
 
@@ -42,15 +45,17 @@ class Replayed:
     unknown: int
 
 
-def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Columns], holes: Sequence[NumberGap]) -> Replayed:
-    """The batch through the connection's books. A hole in its numbers puts all of them in doubt."""
+def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Columns], holes: Sequence[tuple[int, NumberGap]]) -> Replayed:
+    """The batch through the connection's books. A hole in its numbers puts in doubt all that did not begin anew behind it."""
     taken = books.take(connection_id, rows)
     notes: list[Note] = [BookTrusted(place, instrument, event_us) for instrument, event_us in taken.trusted]
     doubts: list[Doubt] = list(taken.doubts)
     wishes = _symbols(rows, {doubt.instrument_id for doubt in doubts})
     if holes:
-        hole = holes[0]
-        doubts += books.doubt_all(connection_id, "numbers of its subscription are missing", hole.event_from_us or hole.received_to_us)
+        (_, first), (last, _) = holes[0], holes[-1]
+        whole = [instrument for instrument, frame in taken.begun.items() if frame >= last]
+        since_us = first.event_from_us or first.received_to_us
+        doubts += books.doubt_all(connection_id, "numbers of its subscription are missing", since_us, but=whole)
         wishes.add("")
     # A twin that holds the book in good faith keeps it whole: what is asked for anew then is no gap.
     notes += [
@@ -70,3 +75,15 @@ def _symbols(rows: Mapping[str, Columns], wanted: set[int]) -> set[str]:
         for number, symbol in zip(columns["instrument_id"].tolist(), columns["symbol"], strict=True)
         if number in wanted
     }
+
+
+def witnessed(
+    books: Books, place: Place, claims: Sequence[tuple[str, int, float, float]], numbers: Any
+) -> tuple[list[Note], set[str], bool]:
+    """Claims of a witness, whose instruments have these numbers: (notes, symbols to ask for anew, whether asking anew did not help)."""
+    doubts, still = books.witness([(int(number), *claim[1:]) for number, claim in zip(numbers, claims, strict=True)])
+    notes: list[Note] = [
+        BookDoubted(place, d.instrument_id, d.since_us, d.cause) for d in doubts if not books.trusted_elsewhere("", d.instrument_id)
+    ]
+    wanted = still | {doubt.instrument_id for doubt in doubts}
+    return notes, {claim[0] for number, claim in zip(numbers, claims, strict=True) if int(number) in wanted}, bool(still)

@@ -4,7 +4,7 @@ Each connection has books of its own: twins say the same at slightly different t
 A book is known from a whole state on; it is doubted when what the venue claims contradicts it, and trusted again from the next state on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from core.records import BOOK_CHANGES, BOOK_CLAIMS, BOOK_DELTAS, BOOK_SNAPSHOTS,
 #: heard so often, counts. Several events of one millisecond disagree for a moment and prove nothing.
 DOUBT_US = 2_000_000
 DOUBT_CLAIMS = 3
+#: A word may be so long under way; a witness who is not further ahead of the stream proves nothing.
+WITNESS_US = 3_000_000
 #: Sums of decimals leave dust; no venue quotes finer.
 DIGITS = 6
 
@@ -29,7 +31,7 @@ _KEPT = {BOOK_SNAPSHOTS.name, BOOK_DELTAS.name}
 class Book:
     """`sides`: (bids, asks), each price -> quantity; `best`: the best price of each, 0 for an empty side."""
 
-    __slots__ = ("best", "doubted", "heard", "known", "sides", "since_us", "top")
+    __slots__ = ("best", "doubted", "heard", "known", "last_us", "sides", "since_us", "suspected_us", "top")
 
     def __init__(self) -> None:
         self.sides: tuple[dict[float, float], dict[float, float]] = ({}, {})
@@ -37,10 +39,12 @@ class Book:
         self.known = self.doubted = False
         self.top = (0.0, 0.0, 0.0, 0.0)  # bid price, bid quantity, ask price, ask quantity as last told; 0: no such side
         self.since_us = self.heard = 0  # of a contradiction that goes on
+        self.last_us = 0  # venue's clock at the newest word about it
+        self.suspected_us = 0  # of a witness who knows better: when that was
 
     def begin(self) -> None:
         self.sides, self.best = ({}, {}), [0.0, 0.0]
-        self.known, self.doubted, self.since_us, self.heard = True, False, 0, 0
+        self.known, self.doubted, self.since_us, self.heard, self.suspected_us = True, False, 0, 0, 0
 
     def set(self, ask: bool, price: float, quantity: float) -> None:
         """What stands at a level now; nothing at 0 or below."""
@@ -65,6 +69,16 @@ class Book:
         self.since_us = self.since_us or event_us
         return self.heard >= DOUBT_CLAIMS and event_us - self.since_us >= DOUBT_US
 
+    def outdated(self, bid: float, ask: float, at_us: int) -> bool:
+        """Whether a witness shows that the stream has stopped telling of this book: a second time, with not a word in between."""
+        if (bid, ask) == (self.top[0], self.top[2]) or self.last_us >= at_us - WITNESS_US:
+            self.suspected_us = 0
+            return False
+        if not self.suspected_us or self.last_us >= self.suspected_us:
+            self.suspected_us = at_us
+            return False
+        return True
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -80,6 +94,7 @@ class Taken:
     rows: dict[str, Columns]
     doubts: list[Doubt] = field(default_factory=list)
     trusted: list[tuple[int, int]] = field(default_factory=list)
+    begun: dict[int, int] = field(default_factory=dict)  # instrument_id -> frame of its last whole state
     unknown: int = 0  # changes of books of which no whole state had come: they say nothing
 
 
@@ -95,11 +110,27 @@ class Books:
             _Replay(self._sets.setdefault(connection_id, {}), taken, parts).run()
         return taken
 
-    def doubt_all(self, connection_id: str, cause: str, since_us: int) -> list[Doubt]:
-        """Whatever the connection said after this may build on something that did not come."""
+    def witness(self, claims: Sequence[tuple[int, int, float, float]]) -> tuple[list[Doubt], set[int]]:
+        """Hold claims of an independent source, (instrument_id, event time in us, bid, ask), against every book of it: (new doubts,
+        instruments doubted before and still)."""
+        doubts, still = [], set()
+        for instrument_id, at_us, bid, ask in claims:
+            for books in self._sets.values():
+                book = books.get(instrument_id)
+                if book is None or not book.known:
+                    continue
+                if book.doubted:
+                    still.add(instrument_id)
+                elif book.outdated(bid, ask, at_us):
+                    book.doubted = True
+                    doubts.append(Doubt(instrument_id, "frozen: a later book was read over REST", book.last_us))
+        return doubts, still
+
+    def doubt_all(self, connection_id: str, cause: str, since_us: int, *, but: Collection[int] = ()) -> list[Doubt]:
+        """Whatever the connection said after this, `but` of these instruments, may build on something that did not come."""
         doubts = []
         for instrument_id, book in self._sets.get(connection_id, {}).items():
-            if book.known and not book.doubted:
+            if book.known and not book.doubted and instrument_id not in but:
                 book.doubted = True
                 doubts.append(Doubt(instrument_id, cause, since_us))
         return doubts
@@ -116,24 +147,33 @@ class Books:
 
     def stored(self) -> dict[str, Any]:
         """What `restore` needs, of plain values."""
-        return {
-            name: [
-                [number, b.known, b.doubted, b.since_us, b.heard, list(b.top), *map(list, map(dict.items, b.sides))]
-                for number, b in books.items()
-            ]
-            for name, books in self._sets.items()
-        }
+        return {name: [[number, *_plain(book)] for number, book in books.items()] for name, books in self._sets.items()}
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> "Books":
         made = cls()
-        for name, books in stored.items():
-            for number, known, doubted, since_us, heard, top, bids, asks in books:
-                book = made._sets.setdefault(name, {})[number] = Book()
-                book.known, book.doubted, book.since_us, book.heard = known, doubted, since_us, heard
-                book.top, book.sides = tuple(top), (dict(bids), dict(asks))
-                book.best = [max(book.sides[0], default=0.0), min(book.sides[1], default=0.0)]
+        made._sets = {name: {number: _book(*rest) for number, *rest in books} for name, books in stored.items()}
         return made
+
+
+def _plain(book: Book) -> list[Any]:
+    words = [book.known, book.doubted, book.since_us, book.heard, book.last_us, book.suspected_us, list(book.top)]
+    return [*words, *(list(map(list, side.items())) for side in book.sides)]
+
+
+def _book(known: bool, doubted: bool, since_us: int, heard: int, last_us: int, suspected_us: int, top: Any, bids: Any, asks: Any) -> Book:
+    book = Book()
+    book.known, book.doubted, book.since_us, book.heard, book.last_us, book.suspected_us = (
+        known,
+        doubted,
+        since_us,
+        heard,
+        last_us,
+        suspected_us,
+    )
+    book.top, book.sides = tuple(top), (dict(bids), dict(asks))
+    book.best = [max(book.sides[0], default=0.0), min(book.sides[1], default=0.0)]
+    return book
 
 
 class _Replay:
@@ -166,8 +206,10 @@ class _Replay:
                 if book.doubted:
                     self._taken.trusted.append((instrument, event_us))
                 book.begin()
+                self._taken.begun[instrument] = frame
             else:
                 book.set(side < 0, price, amount)
+            book.last_us = event_us
             touched[instrument] = (book, event_us, received_us, update_id)
         self._tell()
         self._store()

@@ -13,6 +13,8 @@ from db.evidence import GapClosed, GapOpened, Note, Place, SequenceGap, SocketEn
 
 #: Ended connections whose late repeats are still recognised; a producer repeats at most what one outage held back.
 MAX_ENDED = 16
+#: Why a streamer gives up a connection that is open and says nothing.
+FROZEN = ("idle", "no first frame")
 
 
 class _Followed:
@@ -206,7 +208,7 @@ class Sockets:
         was_live, connection.live = connection.live, False
         notes: list[Note] = [SocketEnded(name, at_us, cause)]
         if was_live and connection.proven and not any(c.live and c.proven for c in self.connections.values()):
-            notes += self._deafen("disconnected", None, cause)
+            notes += self._deafen("frozen" if cause in FROZEN else "disconnected", None, cause)
         return notes
 
     def _deafen(self, cause: str, frames: int | None, detail: str) -> list[Note]:

@@ -15,7 +15,7 @@ from db.evidence import Note, Place, Silent, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
-from tasks.bookkeeping import number_gaps, replay
+from tasks.bookkeeping import number_gaps, replay, witnessed
 from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
@@ -43,6 +43,7 @@ class Reader:
     books: Books | None = None
     #: symbols whose whole state should be asked for anew, "" for all; whoever drains asks and clears
     wishes: set[str] = field(default_factory=set)
+    wants_rotation: bool = False  # asking did not help
 
 
 @dataclass(slots=True)
@@ -76,6 +77,9 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
         if run and not (is_data and reader.sockets.continues(entry.header) and entry.header.connection_id == run[0].header.connection_id):
             _read_run(reader, page, run, condemned)
             run = []
+        if entry.header.type == journal.WITNESS:
+            _hear_witness(reader, page, entry.header)
+            continue
         page.notes += reader.sockets.take_number(entry.header)
         if is_data:
             run.append(entry)
@@ -167,6 +171,16 @@ def _note_subscriptions(reader: Reader, page: _Page, header: Header) -> None:
         page.notes.append(_unread(reader, header, -1, f"the venue answered a request with an error: {error}", b""))
 
 
+def _hear_witness(reader: Reader, page: _Page, header: Header) -> None:
+    claims = [tuple(claim) for claim in (header.context or {}).get("claims", ())]
+    if reader.books is None or not claims:
+        return
+    notes, wishes, in_vain = witnessed(reader.books, reader.sockets.place, claims, reader.ids([symbol for symbol, *_ in claims]))
+    page.notes += notes
+    reader.wishes |= wishes
+    reader.wants_rotation |= in_vain
+
+
 def _note_refused(reader: Reader, page: _Page, header: Header) -> None:
     """A reply that never came is a counted row too, with the request in the place of the answer."""
     context = header.context or {}
@@ -201,7 +215,7 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
         name: {**columns, "instrument_id": reader.ids(columns["symbol"])} for name, columns in told.items()
     }
     holes = number_gaps(reader.sockets, connection_id, decoded.numbered, rows, received_us) if decoded.numbered is not None else []
-    page.notes += holes
+    page.notes += [gap for _, gap in holes]
     if connection_id and reader.books is not None:
         replayed = replay(reader.books, reader.sockets.place, connection_id, rows, holes)
         rows = replayed.rows

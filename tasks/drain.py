@@ -189,6 +189,9 @@ class Drain:
             if reader.wishes:
                 self._board.ask_resync(str(stream), [] if "" in reader.wishes else sorted(reader.wishes))
                 reader.wishes.clear()
+            if reader.wants_rotation:
+                reader.wants_rotation = False
+                self._board.ask_rotation(str(stream))
 
     def _trim(self) -> None:
         """Only while no other thread commits, or from the committing thread itself."""

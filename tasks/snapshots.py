@@ -1,17 +1,25 @@
 """Periodic REST reads of market data: candles, funding, open interest and the like."""
 
 import time
+import uuid
+from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
-from core.venue import INSTRUMENTS, UNRESOLVED
+from core import journal as journals
+from core.records import BOOK_CLAIMS
+from core.venue import INSTRUMENTS, UNRESOLVED, Reply
 from db import engine, markets
 from tasks import app, resources
 from tasks.asking import ask
 from venues import VENUES
+from venues.errors import Unreadable
 
 #: Markets asked about in one round; those that wait longest come first, so that none waits for ever.
 MAX_UNRESOLVED = 2_000
+#: How often books are sampled and how many: two looks that find a book frozen are the proof, so all of them within a minute.
+WITNESS_SECONDS = 25
+WITNESS_BOOKS = 2_000
 
 
 @app.task
@@ -23,6 +31,39 @@ def poll(venue: str, name: str) -> dict[str, Any]:
         return {"requests": 0, "cause": "the universe is not known yet"}
     requests = found.requests(about, time.time_ns() // 1000)
     return ask(venue, found, requests, seconds=min(found.every_seconds or 300, 300))
+
+
+@app.task
+def witness(venue: str) -> dict[str, Any]:
+    """Read a sample of the recorded books over REST and tell the streams that replay them. Result: Asked, and how many books."""
+    found = VENUES[venue]
+    assert found.witness is not None
+    sample = _sample(resources.board().universe(venue) or [], int(time.time() // WITNESS_SECONDS))
+    poll = found.poll(found.witness)
+    claims: list[list[Any]] = []
+
+    def heard(reply: Reply) -> None:
+        try:
+            rows = poll.parse(reply).rows.get(BOOK_CLAIMS)
+        except Unreadable:
+            return  # the writers put it aside, with the reason
+        if rows is not None:
+            claims.extend(
+                map(list, zip(rows["symbol"], *(rows[name].tolist() for name in ("event_at", "bid_price", "ask_price")), strict=True))
+            )
+
+    asked = ask(venue, poll, poll.requests(sample, time.time_ns() // 1000), seconds=WITNESS_SECONDS, heard=heard)
+    streams = [stream for stream in resources.journal().streams() if stream.venue == venue and found.keeps_books(stream.channel)]
+    fields = journals.event_fields(journals.WITNESS, f"witness-{uuid.uuid4().hex}", 0, time.time_ns() // 1000, {"claims": claims})
+    if claims:
+        resources.journal().append([(stream, fields) for stream in streams])
+    return {**asked, "books": len(claims)}
+
+
+def _sample(symbols: Sequence[str], turn: int) -> list[str]:
+    """Another share each time, until all have had their turn."""
+    shares = max(1, -(-len(symbols) // WITNESS_BOOKS))
+    return list(symbols[turn % shares :: shares])
 
 
 def _unresolved(venue: str) -> list[str]:

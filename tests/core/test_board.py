@@ -47,6 +47,12 @@ def test_a_wish_for_a_whole_state_is_taken_once_and_by_its_stream_alone(board: B
     assert board.resyncs([]) == {}
 
 
+def test_a_wish_for_new_connections_is_taken_once(board: Board) -> None:
+    board.ask_rotation("v:book:0:a")
+    assert board.rotations(["v:book:1:a", "v:book:0:a"]) == ["v:book:0:a"]
+    assert board.rotations(["v:book:0:a"]) == [] == board.rotations([])
+
+
 def test_a_wish_that_nobody_takes_is_forgotten(board: Board, redis_client: redisdb.Client, key_prefix: str) -> None:
     board.ask_resync("v:book:0:a", ["A"])
     assert 0 < redis_client.ttl(f"{key_prefix}:resync:v:book:0:a") <= RESYNC_SECONDS

@@ -72,11 +72,13 @@ def test_twin_sockets_say_the_same_with_the_headers_of_the_venue_and_take_the_sa
             board = Board(redis_client, key_prefix)
             board.ask_resync("tiny:trades:0:a", ["B"])
             await until(lambda: feed.received == [["sub 1 A B", "resync 2 B"]] * 2)
-            for peer in feed.connections:
+            for peer in list(feed.connections):
                 await peer.send("s:A 1")
             await until(lambda: board.vitals("streamer")["streamer:tiny:0:a"]["streams"][0]["frames"] == 2)
             (stream,) = board.vitals("streamer")["streamer:tiny:0:a"]["streams"]
             assert (stream["shard"], stream["sockets"], stream["unproven"]) == ("0", 2, 1)
+            board.ask_rotation("tiny:trades:0:a")
+            await until(lambda: len(feed.received) == 4)
             os.kill(os.getpid(), signal.SIGTERM)
             assert await running == 0
         entries = [decode_entry(*entry) for entry in redis_client.xrange(f"{key_prefix}:journal:tiny:trades:0:a")]

@@ -158,6 +158,38 @@ def test_what_a_hole_in_the_numbers_leaves_is_doubted_as_a_whole_once() -> None:
     assert books.doubt_all("unheard of", "hole", 100) == []
 
 
+# --- a witness ------------------------------------------------------------------------------------------------------------
+LATER = 10 * SECOND
+
+
+def look(books: Books, at_us: int, bid: float = 0.45, ask: float = 0.60) -> list[int]:
+    """Since when (us) the book is doubted after a look that found this top."""
+    doubts, _ = books.witness([(7, at_us, bid, ask), (99, at_us, 0.1, 0.2)])
+    return [doubt.since_us for doubt in doubts]
+
+
+def test_a_stream_that_says_nothing_while_a_witness_twice_sees_another_top_is_frozen_since_its_last_word() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    assert look(books, LATER) == []
+    assert look(books, 2 * LATER) == [1]
+    assert books.witness([(7, 3 * LATER, 0.45, 0.60)]) == ([], {7}), "doubted before, and still"
+
+
+def test_a_witness_who_sees_the_same_top_or_is_hardly_ahead_proves_nothing() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    assert look(books, LATER) == [] and look(books, 2 * LATER, 0.40) == [] and look(books, 3 * LATER) == []
+    books = known({0.40: 5}, {0.60: 5})
+    assert look(books, SECOND) == [] and look(books, 2 * SECOND) == []
+
+
+def test_one_word_between_two_looks_clears_the_suspicion() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    look(books, LATER)
+    books.take("c", batch((0, LATER + 1, DELTA, (1, 1, 0.39, 1))))
+    assert look(books, 2 * LATER) == []
+    assert look(books, 3 * LATER) == [LATER + 1]
+
+
 levels = st.tuples(st.sampled_from([1, -1]), st.integers(1, 9).map(lambda cents: cents / 100), st.integers(-3, 5))
 
 

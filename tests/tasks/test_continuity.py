@@ -245,6 +245,13 @@ def test_told_breaks_are_just_the_updates_behind_a_lost_one(ids: list[int], lost
     assert told == [own for place, (_, _, own) in enumerate(sent) if place not in lost and place - 1 in lost]
 
 
+def test_a_socket_that_was_open_and_silent_was_frozen() -> None:
+    sockets = Sockets(PLACE)
+    read(sockets, header(journal.CONNECTED, "a", 1, 1, incarnation="i"))
+    read(sockets, header(journal.DATA, "a", 2, 5))
+    assert GapOpened(PLACE, "frozen", 5, 5, None, "idle") in read(sockets, header(journal.DISCONNECTED, "a", 3, 7, cause="idle"))
+
+
 # --- numbers of a connection ----------------------------------------------------------------------------------------------
 def holes(connection: Connection, *said: tuple[int, int]) -> list[tuple[int, int, int, int]]:
     """`said`: (scope, number) of each frame."""

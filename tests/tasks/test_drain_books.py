@@ -161,3 +161,24 @@ def test_a_new_connection_counts_anew_and_begins_with_its_own_state(journal: Jou
     drained()
     assert told(query)[0] == [(2, 0.40, 6)]
     assert query("SELECT cause FROM data_gaps") == [("disconnected",)]
+
+
+def test_a_frozen_book_is_a_gap_and_is_asked_for_anew_and_then_over_new_connections(
+    journal: Journal, board: Board, drained: Callable[..., None], query: Query
+) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5")
+    for look in range(1, 4):
+        fields = journals.event_fields(journals.WITNESS, "w", 0, 1, {"claims": [["X", START_US + look * 10**7, 0.45, 0.0]]})
+        journal.append([(BOOK, fields)])
+        drained()
+        asked = (board.resyncs([str(BOOK)]), board.rotations([str(BOOK)]))
+        assert asked == [({}, []), ({str(BOOK): ["X"]}, []), ({str(BOOK): ["X"]}, [str(BOOK)])][look - 1]
+    assert query("SELECT cause, state, detail FROM data_gaps") == [("book", "open", "frozen: a later book was read over REST")]
+    socket.send(b"40000000 state 0.45 5")
+    drained()
+    assert query(
+        "SELECT state, (extract(epoch FROM event_from) * 1000000)::int8 - %s, (extract(epoch FROM event_to) * 1000000)::int8 - %s "
+        "FROM data_gaps WHERE cause = 'book'",
+        (START_US, START_US),
+    ) == [("missing", 1, 40_000_000)], "a state behind the hole in the numbers is whole"
