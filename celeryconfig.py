@@ -83,7 +83,7 @@ beat_schedule = {
 }
 for _venue in VENUES.values():
     if _venue.name in _farm.collect:
-        beat_schedule[f"{_venue.name}-universe"] = _every(300, "tasks.metadata.universe", _venue.name)
+        beat_schedule[f"{_venue.name}-universe"] = _every(_venue.universe.every_seconds, "tasks.metadata.universe", _venue.name)
         if _venue.witness is not None:  # a stream that freezes in part is told by what REST says meanwhile
             beat_schedule[f"{_venue.name}-witness"] = _every(25, "tasks.snapshots.witness", _venue.name)
         for _poll in _venue.polls:

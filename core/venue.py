@@ -185,16 +185,16 @@ class StreamProtocol(Protocol):
         ...
 
 
-VENUE, INSTRUMENTS, UNRESOLVED = "venue", "instruments", "unresolved"
+VENUE, INSTRUMENTS, MARKETS, UNRESOLVED = "venue", "instruments", "markets", "unresolved"
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
     """A periodic REST read: `requests` says what to ask, `parse` what the reply means.
 
-    `about`: what `requests` is given: nothing (VENUE), the symbols of the universe (INSTRUMENTS), or the ids of markets whose end has
-    passed and whose result is not settled (UNRESOLVED). A poll without `every_seconds` is not scheduled. With `follow` each answer
-    names the next request, at most `max_pages` of them.
+    `about`: what `requests` is given: nothing (VENUE), the symbols of the universe (INSTRUMENTS), the symbols of every market that trades
+    (MARKETS), or the ids of markets whose end has passed and whose result is not settled (UNRESOLVED). A poll without `every_seconds` is
+    not scheduled. With `follow` each answer names the next request, at most `max_pages` of them.
     """
 
     name: str
@@ -227,6 +227,7 @@ class Universe:
     rank: Callable[[Iterable[Reply], Wanted], Sequence[str]]
     follow: Callable[[Reply], Request | None] | None = None
     max_pages: int = 1
+    every_seconds: float = 300  # how often it is found anew
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,17 @@ def describe(cursor: Cursor, venue: str, listed: Sequence[Market], *, at_us: int
     return len(new) + versions.take_over(cursor, MARKETS, venue, at_us)
 
 
+def traded(cursor: Cursor, venue: str, *, limit: int) -> list[str]:
+    """Symbols of every outcome of the active markets, those of one market together, the latest changed markets first."""
+    cursor.execute(
+        "SELECT o->>0 FROM (SELECT outcomes, updated_at, market_key FROM markets WHERE venue = %s AND status = 'active' "
+        "ORDER BY updated_at DESC, market_key LIMIT %s) m CROSS JOIN LATERAL jsonb_array_elements(m.outcomes) o "
+        "ORDER BY m.updated_at DESC, m.market_key",
+        (venue, limit),
+    )
+    return [row[0] for row in cursor.fetchall()]
+
+
 def unresolved(cursor: Cursor, venue: str, *, sources: int, limit: int) -> list[str]:
     """Ids of markets whose trading is over and of which fewer than `sources` agree on a final result, the longest waiting first."""
     cursor.execute(

@@ -85,3 +85,13 @@ def test_a_market_waits_until_enough_sources_agree(describe: Any, unresolved: An
     assert unresolved() == ["0xabc"], "two sources that contradict each other are no agreement"
     query(say, ("three", "resolved", 1.0))
     assert unresolved() == []
+
+
+def test_the_outcomes_of_active_markets_are_what_trades(describe: Any, connection: RawConnection) -> None:
+    describe([RAIN, SNOW], AT)
+    describe([replace(SNOW, title="Will it snow much?")], AT + MINUTE)
+    describe([replace(SNOW, market_id="0x3", status="closed", outcomes=(("5", "Yes"),))], AT + MINUTE)
+    with connection, connection.cursor() as cursor:
+        assert markets.traded(cursor, "somewhere", limit=9) == ["3", "4", "1", "2"]
+        assert markets.traded(cursor, "somewhere", limit=1) == ["3", "4"]
+        assert markets.traded(cursor, "elsewhere", limit=9) == []
