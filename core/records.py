@@ -259,3 +259,12 @@ class Market:
     closes_at_us: int | None = None
     resolution_source: str | None = None
     attributes: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time in which the venue does not trade and says so. `until_us` is absent while nobody knows; a later word replaces it."""
+
+    since_us: int
+    reason: str
+    until_us: int | None = None

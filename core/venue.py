@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from core.records import Columns, Instrument, Market
+from core.records import Columns, Instrument, Market, Pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +94,8 @@ class Decoded:
     rows: Mapping[str, Columns] = field(default_factory=dict)
     instruments: Sequence[Instrument] = ()
     markets: Sequence[Market] = ()
+    #: what the venue says of its own pauses, planned or under way; None: this reply speaks of none, (): there is none at present
+    pauses: Sequence[Pause] | None = None
     rejected: Sequence[Rejected] = ()
     ignored: Mapping[str, int] = field(default_factory=dict)
     #: true when `instruments` is the whole list of the venue, so that one not in it is gone

@@ -9,8 +9,8 @@ from psycopg2 import errors
 from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import cursor as Cursor
 
-from core.records import KINDS, Columns, Instrument, Kind, Market
-from db import copy, evidence, instruments, markets, offsets
+from core.records import KINDS, Columns, Instrument, Kind, Market, Pause
+from db import copy, evidence, instruments, markets, offsets, pauses
 
 #: Below this a sort costs more than it saves.
 SORTED_ROWS = 1_000
@@ -25,6 +25,7 @@ class Listing:
     complete: bool
     at_us: int
     markets: Sequence[Market] = ()
+    pauses: Sequence[Pause] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[
                 instruments.describe(cursor, listing.venue, listing.instruments, complete=listing.complete, at_us=listing.at_us)
                 if listing.markets:
                     markets.describe(cursor, listing.venue, listing.markets, at_us=listing.at_us)
+                if listing.pauses is not None:
+                    pauses.take_over(cursor, listing.venue, listing.pauses, at_us=listing.at_us)
             evidence.write(cursor, work.notes)
             offsets.advance(cursor, replace(work.step, counts=counts))
     connection.commit()

@@ -208,8 +208,9 @@ def _all_rejected(count: int, reason: str) -> Decoded:
 def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, connection_id: str = "") -> tuple[int | None, int | None]:
     """Take over what was decoded of frames received at these times; returns (first, last) event time of the rows."""
     page.counts.ignored += sum(decoded.ignored.values())
-    if decoded.instruments or decoded.markets:
-        page.listings.append(Listing(reader.venue.name, decoded.instruments, decoded.complete, int(received_us[-1]), decoded.markets))
+    if decoded.instruments or decoded.markets or decoded.pauses is not None:
+        listing = Listing(reader.venue.name, decoded.instruments, decoded.complete, int(received_us[-1]), decoded.markets, decoded.pauses)
+        page.listings.append(listing)
     told = {name: columns for name, columns in decoded.rows.items() if len(columns["event_at"])}
     rows: Mapping[str, records.Columns] = {
         name: {**columns, "instrument_id": reader.ids(columns["symbol"])} for name, columns in told.items()

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.records import KINDS
-from db import queries
+from db import pauses, queries
 from tasks import app, resources
 from venues import VENUES
 
@@ -27,7 +27,9 @@ def trim_journal() -> dict[str, Any]:
 
 @app.task
 def settle_gaps() -> dict[str, Any]:
-    """Gaps whose rows have arrived since (a second connection, a backfill, an instrument that spoke at last) become `filled`."""
+    """Gaps whose rows have arrived since (a second connection, a backfill, an instrument that spoke at last) become `filled`,
+    and those that lie within a pause of the venue's own are planned."""
     url = resources.config().database_url
     channels = [(venue.name, channel) for venue in VENUES.values() for channel in venue.channels if channel.kind]
-    return {"filled": sum(queries.settle_gaps(url, venue, channel.name, KINDS[channel.kind]) for venue, channel in channels)}
+    filled = sum(queries.settle_gaps(url, venue, channel.name, KINDS[channel.kind]) for venue, channel in channels)
+    return {"filled": filled, "planned": queries.run(url, "settle_planned_pauses", slack=pauses.SLACK)}

@@ -65,7 +65,7 @@ data_gaps = Table(
     Column("gap_id", BigInteger, Identity(), primary_key=True, comment="number of the gap"),
     *_place(),
     Column("instrument_id", Integer, comment="instruments.instrument_id; absent: every instrument of the shard"),
-    Column("cause", Text, nullable=False, comment="sequence, disconnected, frozen, lost, journal, silent, book"),
+    Column("cause", Text, nullable=False, comment="sequence, disconnected, frozen, lost, journal, silent, book, planned pause"),
     Column("first_missing", BigInteger, comment="first id of the venue that is not there; absent where only a loss is known"),
     Column("last_missing", BigInteger, comment="last id of the venue that is not there; absent likewise"),
     Column("event_from", _AT, comment="venue's clock of the last row before"),
@@ -78,12 +78,30 @@ data_gaps = Table(
         Text,
         nullable=False,
         server_default=text("'open'"),
-        comment="open: still deaf; missing: over, not filled; filled: the rows are there",
+        comment="open: still deaf; missing: over, not filled; filled: the rows are there; planned: the venue paused",
     ),
     Column("detail", Text, comment="what happened, in words"),
     Column("found_at", _AT, nullable=False, server_default=text("now()"), comment="our clock"),
     Index("data_gaps_place", "venue", "channel", "state", "found_at"),
     comment="what the farm lacks: when, why, and which ids",
+)
+
+planned_pauses = Table(
+    "planned_pauses",
+    metadata,
+    Column("pause_id", BigInteger, Identity(), primary_key=True, comment="number of the pause"),
+    Column("venue", Text, nullable=False, comment="folder name below venues/"),
+    Column(
+        "since_at",
+        _AT,
+        nullable=False,
+        comment="when it begins, venue's clock; where it was only seen to be so, our clock at the first look",
+    ),
+    Column("until_at", _AT, comment="when it ends, likewise; absent while nobody knows"),
+    Column("reason", Text, nullable=False, comment="the venue's word"),
+    Column("told_at", _AT, nullable=False, comment="our clock at the reply that said so last"),
+    UniqueConstraint("venue", "since_at", "reason"),
+    comment="times in which a venue does not trade and says so: a gap within one is planned",
 )
 
 quarantine = Table(

@@ -1,0 +1,64 @@
+"""db.pauses: a venue's own pauses, and the gaps that they explain."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from psycopg2.extensions import connection as RawConnection
+
+from core.records import Pause
+from db import evidence, pauses, queries
+from db.evidence import GapClosed, GapOpened, Place
+from db.moments import moment
+
+AT = 1_795_300_000_000_000
+MINUTE = 60_000_000
+HERE = Place("somewhere", "book", "0")
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def told(connection: RawConnection) -> Callable[..., None]:
+    def told(*said: Pause, at_us: int) -> None:
+        with connection, connection.cursor() as cursor:
+            pauses.take_over(cursor, "somewhere", said, at_us=at_us)
+
+    return told
+
+
+def known(query: Query) -> list[tuple[Any, ...]]:
+    return query("SELECT since_at, until_at, reason FROM planned_pauses ORDER BY since_at")
+
+
+def test_a_window_of_the_schedule_is_kept_once_and_moved_when_it_moves(told: Callable[..., None], query: Query) -> None:
+    told(Pause(AT, "maintenance", AT + MINUTE), at_us=AT)
+    told(Pause(AT, "maintenance", AT + 2 * MINUTE), at_us=AT + 1)
+    assert known(query) == [(moment(AT), moment(AT + 2 * MINUTE), "maintenance")]
+
+
+def test_a_pause_under_way_lasts_from_the_first_look_to_the_first_that_does_not_see_it(told: Callable[..., None], query: Query) -> None:
+    told(Pause(AT, "inactive"), at_us=AT)
+    told(Pause(AT + MINUTE, "inactive"), at_us=AT + MINUTE)
+    assert known(query) == [(moment(AT), None, "inactive")]
+    told(at_us=AT + 2 * MINUTE)
+    told(at_us=AT + 3 * MINUTE)
+    assert known(query) == [(moment(AT), moment(AT + 2 * MINUTE), "inactive")]
+
+
+@pytest.mark.parametrize(
+    ("since_us", "until_us", "state"),
+    [
+        pytest.param(AT - MINUTE, AT + 11 * MINUTE, "planned", id="a little around it"),
+        pytest.param(AT - 5 * MINUTE, AT + 10 * MINUTE, "missing", id="began long before"),
+        pytest.param(AT, AT + 15 * MINUTE, "missing", id="ended long after"),
+    ],
+)
+def test_a_gap_within_a_pause_is_planned(
+    connection: RawConnection, fresh_database_url: str, told: Callable[..., None], query: Query, since_us: int, until_us: int, state: str
+) -> None:
+    told(Pause(AT, "maintenance", AT + 10 * MINUTE), at_us=AT)
+    with connection, connection.cursor() as cursor:
+        evidence.write(cursor, [GapOpened(HERE, "disconnected", since_us, since_us, None, "reset"), GapClosed(HERE, until_us, until_us)])
+    queries.run(fresh_database_url, "settle_planned_pauses", slack=pauses.SLACK)
+    assert query("SELECT state FROM data_gaps") == [(state,)]
