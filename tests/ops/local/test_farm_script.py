@@ -72,6 +72,18 @@ def test_two_at_once_make_one_environment(clone: Path) -> None:
     assert sum("making .venv" in err for _, err in said) == 1
 
 
+def test_a_linked_environment_of_another_checkout_is_left_alone(clone: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for name in ("bin", ".farm-place"):
+        (theirs / name).write_text("elsewhere")
+    (clone / ".venv").symlink_to(theirs)
+    done = _farm(clone, "status")
+    assert done.returncode == 1
+    assert f"is a link to {theirs}" in done.stderr
+    assert {path.name for path in theirs.iterdir()} == {"bin", ".farm-place"}
+
+
 def test_no_python(clone: Path, tmp_path: Path) -> None:
     done = _farm(clone, PATH=_bin(tmp_path, python3="exit 1"))
     assert done.returncode == 1
