@@ -32,6 +32,7 @@ class Collect:
     symbols: tuple[str, ...] = ()
     top: int = 200
     universe: Mapping[str, Any] = field(default_factory=dict)
+    on_request: bool = False  # only where FARM_VENUES names the venue
 
 
 def _knob(default: Any, meaning: str) -> Any:
@@ -46,7 +47,7 @@ class Settings:
     key_prefix: str = _knob("tapefarm", "every Redis key begins so; lets farms share a Redis")
     farm_home: str = _knob(".farm", "folder for spools and state, relative to the checkout")
     farm_toml: str = _knob("farm.toml", "what to collect, relative to the checkout")
-    farm_venues: str = _knob("", "of the venues in farm.toml only these, comma between; empty: all")
+    farm_venues: str = _knob("", "of the venues in farm.toml only these, comma between; empty: all but those on request")
     log_level: str = _knob("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     streamer_client: str = _knob("picows", "WebSocket client: picows or websockets")
@@ -120,7 +121,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         values["database_url"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values["database_url"])
     collect = read_farm_toml(ROOT / values.get("farm_toml", known["FARM_TOML"].default))
     chosen = {name.strip() for name in values.get("farm_venues", "").split(",")} - {""}
-    recorded = {name: what for name, what in collect.items() if not chosen or name in chosen}
+    recorded = {name: what for name, what in collect.items() if (name in chosen if chosen else not what.on_request)}
     return Settings(**values, endpoints=endpoints, logins=logins, collect=recorded)
 
 
@@ -141,9 +142,10 @@ def read_farm_toml(path: Path) -> dict[str, Collect]:
 
 def _collect(where: str, table: Any) -> Collect:
     _check(isinstance(table, dict), where, table, "a table: [venues.NAME]")
-    _check(isinstance(table.get("enabled", True), bool), f"{where}.enabled", table.get("enabled"), "true or false")
-    unknown = set(table) - {"enabled", "channels", "symbols", "top", "universe"}
-    _check(not unknown, where, sorted(unknown), "only enabled, channels, symbols, top and universe")
+    for key in ("enabled", "on_request"):
+        _check(isinstance(table.get(key, True), bool), f"{where}.{key}", table.get(key), "true or false")
+    unknown = set(table) - {"enabled", "on_request", "channels", "symbols", "top", "universe"}
+    _check(not unknown, where, sorted(unknown), "only enabled, on_request, channels, symbols, top and universe")
     for key in ("channels", "symbols"):
         value = table.get(key, [])
         _check(
@@ -159,7 +161,8 @@ def _collect(where: str, table: Any) -> Collect:
     )
     channels = tuple(table["channels"]) if "channels" in table else None
     symbols = tuple(dict.fromkeys(table.get("symbols", ())))
-    return Collect(channels=channels, symbols=symbols, top=top, universe=table.get("universe", {}))
+    universe = table.get("universe", {})
+    return Collect(channels=channels, symbols=symbols, top=top, universe=universe, on_request=table.get("on_request", False))
 
 
 def _parsed(name: str, text: str, kind: type) -> Any:

@@ -42,7 +42,8 @@ class Plan:
 
 def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, running: set[str], say: Say) -> Plan:
     """Decide and prepare; `running` are programs of this farm that run already and keep their ports. Raises Refused, LocalError, SettingsError."""
-    knobs = settings.load(given)
+    # A venue on request is collected where it is asked for by name.
+    knobs = settings.load({**given, "FARM_VENUES": ",".join(wish.venues)} if wish.venues else given)
     venues = chosen_venues(wish, knobs)
     sandboxed = () if wish.live else tuple(venue for venue in venues if not _elsewhere(venue, given))
     wanted = [name for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")) if variable not in given]

@@ -67,7 +67,7 @@ def test_what_to_collect(farm_toml) -> None:  # type: ignore[no-untyped-def]
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("[venues.a]\nsymbls = ['X']", r"venues\.a=\['symbls'\] cannot be used: give only enabled, channels, symbols, top and universe"),
+        ("[venues.a]\nsymbls = ['X']", r"venues\.a=\['symbls'\] cannot be used: give only enabled, on_request, channels, symbols, top and universe"),
         ("[venue.a]\n", r"=\['venue'\] cannot be used: give only \[venues\.NAME\] tables"),
         ("[venues.a]\nsymbols = 'BTCUSDT'", r"venues\.a\.symbols='BTCUSDT' cannot be used: give a list of names"),
         ("[venues.a]\nchannels = [1]", r"venues\.a\.channels=\[1\] cannot be used: give a list of names"),
@@ -77,6 +77,7 @@ def test_what_to_collect(farm_toml) -> None:  # type: ignore[no-untyped-def]
         ("[venues.a]\ntop = '200'", r"top='200' cannot be used"),
         ("[venues.a\n", r"farm\.toml cannot be read: "),
         ("[venues.a]\nenabled = 'no'", r"venues\.a\.enabled='no' cannot be used: give true or false"),
+        ("[venues.a]\non_request = 1", r"venues\.a\.on_request=1 cannot be used: give true or false"),
         ("venues = 3", r"venues=3 cannot be used"),
         ("[venues]\na = 3", r"venues\.a=3 cannot be used"),
     ],
@@ -105,3 +106,9 @@ def test_a_database_url_as_others_write_it_names_our_driver(written: str) -> Non
 def test_farm_venues_leaves_out_the_others() -> None:
     assert list(load({"FARM_VENUES": "nowhere"}).collect) == []
     assert list(load({"FARM_VENUES": "binance, nowhere"}).collect) == ["binance"]
+
+
+def test_a_venue_on_request_is_collected_where_it_is_named(farm_toml) -> None:  # type: ignore[no-untyped-def]
+    path = str(farm_toml("[venues.a]\n[venues.b]\non_request = true\n[venues.c]\non_request = true\nenabled = false\n"))
+    assert list(load({"FARM_TOML": path}).collect) == ["a"]
+    assert list(load({"FARM_TOML": path, "FARM_VENUES": "b,c"}).collect) == ["b"]
