@@ -105,7 +105,8 @@ class BookFeed:
         levels = [(side, level.units, level.lots) for row in pending for side, changes in sides(row.update) for level in changes]
         rows["side"], units, lots = (np.array(column) for column in zip(*levels, strict=True))
         rows["update_id"] = np.repeat([row.update.change_id for row in pending], counts)
-        rows["previous_id"] = np.repeat([row.update.previous_id for row in pending], counts)
+        astray = ASTRAY * (frames["fault"] == UNCHAINED)
+        rows["previous_id"] = np.repeat(np.array([row.update.previous_id for row in pending]) - astray, counts)
         rows["interval"] = INTERVALS.index(interval)
         rows["price"], rows["quantity"] = market.price(rows["symbol"], units), market.amount(rows["symbol"], lots)
         self.venue.counts["book_deltas"].add(rows)

@@ -99,7 +99,7 @@ class Market:
             state[symbols[last]] = values[last]
         batch = np.zeros(len(symbols), QUOTE)
         batch["symbol"], batch["event_us"] = symbols, event_ms * 1000
-        batch["update_id"] = self.quote_number + 1 + np.arange(len(symbols))
+        batch["number"] = self.quote_number + 1 + np.arange(len(symbols))
         self.quote_number += len(symbols)
         batch["bid"], batch["ask"] = self.price(symbols, bid), self.price(symbols, ask)
         batch["bid_quantity"], batch["ask_quantity"] = self.amount(symbols, bid_lots), self.amount(symbols, ask_lots)

@@ -52,8 +52,9 @@ class Snapshots:
 
     def ticker(self, params: Params) -> dict[str, Any]:
         symbol = self.symbol(params)
-        now_us = self._venue.clock.now_us()
-        return self._venue.tickers.data(self._venue.tickers.records(np.array([symbol]), now_us, REST)[0])
+        rows = self._venue.tickers.records(np.array([symbol]), self._venue.clock.now_us(), REST)
+        self._venue.record("tickers", rows)
+        return self._venue.tickers.data(rows[0])
 
     def order_book(self, params: Params) -> dict[str, Any]:
         symbol, depth = self.symbol(params), params.number("depth", 5)

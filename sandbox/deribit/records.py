@@ -27,7 +27,7 @@ TRADE = np.dtype(
 QUOTE = np.dtype(
     [
         ("symbol", "<u4"),
-        ("update_id", "<i8"),  # our running number; the venue sends none
+        ("number", "<i8"),  # our own; the venue sends none
         ("event_us", "<i8"),
         ("sent_us", "<i8"),
         ("bid", "<f8"),  # 0: that side is empty, null on the wire
@@ -38,17 +38,18 @@ QUOTE = np.dtype(
         ("fault", "u1"),
     ]
 )
+GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 TICKER_VALUES = (
     *("mark_price", "index_price", "underlying_price", "last_price", "open_interest", "volume"),
-    *("mark_iv", "bid_iv", "ask_iv", "delta", "gamma", "vega", "theta", "rho", "funding"),
+    *("mark_iv", "bid_iv", "ask_iv", *GREEKS, "funding"),
 )
 TICKER = np.dtype(
     [
         ("symbol", "<u4"),
-        ("update_id", "<i8"),
+        ("number", "<i8"),  # our own
         ("event_us", "<i8"),
         ("sent_us", "<i8"),
-        ("interval", "u1"),  # place in channels.INTERVALS
+        ("interval", "u1"),  # place in channels.INTERVALS; behind them: asked for over HTTP, and on no socket
         *((name, "<f8") for name in TICKER_VALUES),  # NaN: null, or not a field of this kind of instrument
         ("bid", "<f8"),
         ("bid_quantity", "<f8"),
@@ -62,7 +63,7 @@ DELTA = np.dtype(
     [
         ("symbol", "<u4"),
         ("update_id", "<i8"),  # change_id
-        ("previous_id", "<i8"),  # prev_change_id; -1 for a level of a snapshot
+        ("previous_id", "<i8"),  # prev_change_id as it was sent; -1 for a level of a snapshot
         ("event_us", "<i8"),
         ("sent_us", "<i8"),
         ("interval", "u1"),

@@ -25,7 +25,7 @@ def resume(venue: "Deribit") -> None:
         np.maximum.at(market.next_id, records["symbol"], records["id"] + 1)
         np.maximum.at(market.trade_numbers, market.currency[records["symbol"]], records["trade_number"] + 1)
     for _, records in kinds["quotes"].sealed():
-        market.quote_number = max(market.quote_number, int(records["update_id"].max()))
+        market.quote_number = max(market.quote_number, int(records["number"].max()))
         np.maximum.at(market.quoted_ms, records["symbol"], records["event_us"] // 1000)
     for _, records in kinds["book_deltas"].sealed():
         market.change_id = max(market.change_id, int(records["update_id"].max()) + LEAP)

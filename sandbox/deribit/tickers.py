@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sandbox.deribit.records import TICKER
+from sandbox.deribit.records import GREEKS, TICKER
 from sandbox.deribit.wire import encode, notification
 from sandbox.emission import Channel
 
 if TYPE_CHECKING:
     from sandbox.deribit.venue import Deribit
 
-GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 DAY_CACHE_SECONDS = 2.0  # summing a day of candles takes some tens of milliseconds
 
 
@@ -32,7 +31,7 @@ class Tickers:
         market, batch = self._venue.market, np.zeros(len(symbols), TICKER)
         pricing, option = market.pricing, market.pricing.option[symbols]
         batch["symbol"], batch["event_us"], batch["interval"] = symbols, now_us - now_us % 1000, interval
-        batch["update_id"] = self._number + 1 + np.arange(len(symbols))
+        batch["number"] = self._number + 1 + np.arange(len(symbols))
         self._number += len(symbols)
         batch["bid"], batch["ask"] = market.price(symbols, market.bid[symbols]), market.price(symbols, market.ask[symbols])
         batch["bid_quantity"], batch["ask_quantity"] = (
@@ -74,7 +73,7 @@ class Tickers:
         body: dict[str, Any] = {
             "timestamp": int(row["event_us"]) // 1000,
             "state": listing.state,
-            "stats": self.venue_day(symbol),
+            "stats": self.venue_day(symbol) | {"volume": float(row["volume"])},  # the day may have moved on since the record
             "index_price": float(row["index_price"]),
             "instrument_name": listing.name,
             "last_price": number(row["last_price"]),

@@ -7,6 +7,7 @@ import numpy as np
 
 from sandbox import faults
 from sandbox.deribit import wire
+from sandbox.deribit.records import GREEKS, TICKER_VALUES
 from sandbox.emission import Channel
 from sandbox.faults import Fault, Kinds
 from sandbox.troubles import Afflictions
@@ -21,6 +22,8 @@ DISGUISES: faults.Fields = {
     "unknown_state": {"channel": "ticker", "symbol": None, "state": "hibernating"},
     "missing_fields": {"channel": "ticker", "symbol": None, "keys": ["greeks", "stats"]},
 }
+#: field of a ticker -> columns of its record, where they are called otherwise
+RECORDED_AS = {"greeks": GREEKS, "stats": ("volume",), "current_funding": ("funding",)}
 KINDS = Kinds(
     timed=faults.TIMED | {"no_heartbeat": {}},
     counted=faults.frame_kinds("trades")
@@ -66,6 +69,15 @@ class Troubles(Afflictions):
             symbols = batch["symbol"][rows]
             self._venue.market.bid[symbols] = self._venue.market.bid_lots[symbols] = 0
             fault.take(len(rows))
+
+    def forget_fields(self, batch: np.ndarray) -> None:
+        """`missing_fields`: what tickers will not say is not recorded either; `disguised` strikes the same rows."""
+        for fault in self._venue.faults.of("missing_fields", channel="ticker"):
+            rows = self._struck_rows(fault, batch)
+            for key in fault.fields["keys"]:
+                for column in RECORDED_AS.get(key, (key,)):
+                    if column in TICKER_VALUES:
+                        batch[column][rows] = np.nan
 
     def _struck_rows(self, fault: Fault, batch: np.ndarray) -> np.ndarray:
         hit = (batch["delivered"] > 0) & (batch["fault"] == 0)

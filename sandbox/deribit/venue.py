@@ -196,6 +196,8 @@ class Deribit:
         if self.faults.active:
             if kind == "quotes":
                 self.troubles.empty_sides(batch)
+            elif kind == "tickers":
+                self.troubles.forget_fields(batch)
             afflict(batch, channel.name, self.faults, self.index, forced)
         self.counts[kind].add(batch)
 

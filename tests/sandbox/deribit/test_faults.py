@@ -92,7 +92,7 @@ def test_corrupt_values(sandbox: Any, client: Any, feed: str) -> None:
     rows = [row for data in peer.data(feed) for row in (data if isinstance(data, list) else [data])]
     bad = [row for row in rows if isinstance(row[VITAL[feed]], bool) or not isinstance(row[VITAL[feed]], int | float)]
     assert len(bad) == 2
-    assert len({row["update_id" if kind != "trades" else "id"] for row in struck(sandbox, kind, CORRUPTED, since)}) == 2
+    assert len({row[{"trades": "id", "book_deltas": "update_id"}.get(kind, "number")] for row in struck(sandbox, kind, CORRUPTED, since)}) == 2
 
 
 def test_broken_chain(sandbox: Any, client: Any) -> None:

@@ -112,7 +112,7 @@ def test_a_restart_goes_on(launch: Any) -> None:
     after = sandbox.get(query)["result"]["trades"]
     assert after[: len(before)] == before and len(after) > len(before)
     assert [trade["trade_seq"] for trade in after] == list(range(1, len(after) + 1))
-    for kind, column in (("quotes", "update_id"), ("trades", "id")):
+    for kind, column in (("quotes", "number"), ("trades", "id")):
         rows = sandbox.records(kind)
         keys = list(zip(rows["symbol"].tolist(), rows[column].tolist(), strict=True))
         assert len(set(keys)) == len(keys)
