@@ -5,6 +5,7 @@ from typing import Any
 
 from psycopg2.extensions import connection as RawConnection
 
+from core.records import KINDS
 from db.moments import micros, moment
 from ops.verify.explain import Gap
 from venues import VENUES
@@ -17,7 +18,8 @@ _HEAD_BYTES = 256
 
 
 def channels_of(venue: str, kind: str) -> list[str]:
-    return [channel.name for channel in VENUES[venue].channels if channel.kind == kind]
+    """Channels whose frames become rows of the kind: a channel of changes brings the whole states too."""
+    return [channel.name for channel in VENUES[venue].channels if channel.kind and kind in (channel.kind, KINDS[channel.kind].states)]
 
 
 class Evidence:

@@ -35,22 +35,28 @@ class Absences:
     missing: Rows
 
 
-def explain_absent(absent: Rows, gaps: Sequence[Gap], quarantined: Iterable[int]) -> Absences:
-    """`quarantined`: the instrument of each frame in quarantine, -1 where its frame does not tell."""
-    put_aside = _put_aside(absent, Counter(quarantined))
+def explain_absent(absent: Rows, gaps: Sequence[Gap], quarantined: Iterable[int], *, by_moment: bool = False) -> Absences:
+    """`quarantined`: the instrument of each frame in quarantine, -1 where its frame does not tell. `by_moment`: a frame held all rows
+    of its instrument and time."""
+    put_aside = _put_aside(absent, Counter(quarantined), by_moment=by_moment)
     lost = _lost(absent, gaps) & ~put_aside
     return Absences(int(put_aside.sum()), int(lost.sum()), absent[~put_aside & ~lost])
 
 
-def _put_aside(absent: Rows, frames: Counter[int]) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """Unreadable frames for which a frame of the same instrument is in quarantine; one frame excuses one row."""
+def _put_aside(absent: Rows, frames: Counter[int], *, by_moment: bool) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Unreadable frames for which a frame of the same instrument is in quarantine; one frame excuses one row, or those of one moment."""
     found = np.zeros(len(absent), bool)
+    excused: set[tuple[int, int]] = set()
     for at in np.flatnonzero(np.isin(absent["fault"], UNREADABLE_FAULTS)):
         symbol = symbol_of(absent["key"][at])
+        moment = (symbol, int(absent["event_us"][at]))
         pool = symbol if frames[symbol] > 0 else -1
-        if frames[pool] > 0:
+        if by_moment and moment in excused:
+            found[at] = True
+        elif frames[pool] > 0:
             frames[pool] -= 1
             found[at] = True
+            excused.add(moment)
     return found
 
 
@@ -62,7 +68,8 @@ def _lost(absent: Rows, gaps: Sequence[Gap]) -> "np.ndarray[tuple[int], np.dtype
         found |= (absent["event_us"] >= start) & (absent["event_us"] <= end)
     order = np.argsort(absent["key"])
     for gap in gaps:
-        if gap.symbol is not None and gap.symbol >= 0 and _overlaps(gap.span(), deaf):
+        # A loss of unknown size leaves out no ids: what it cost is told by the deaf time.
+        if gap.symbol is not None and gap.symbol >= 0 and gap.last_missing and _overlaps(gap.span(), deaf):
             # The ids of one instrument are one range of keys.
             ends = keys(np.array([gap.symbol] * 2), np.array([gap.first_missing, gap.last_missing]))
             found[order[slice(*np.searchsorted(absent["key"], ends + np.array([0, 1], np.uint64), sorter=order))]] = True

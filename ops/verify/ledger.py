@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ops.verify.compared import Comparison, Rows, rows_of_ledger
+from ops.verify.kinds import COMPARISONS
 
 BLOCK = 262_144
 _FOREVER = np.iinfo(np.int64).max
@@ -32,15 +33,22 @@ class Ledger:
     def symbols(self) -> list[str]:
         return list(self._json("symbols.json"))
 
-    def holds(self, comparison: Comparison) -> bool:
-        return (self.folder / f"{comparison.kind}.dtype.json").exists()
+    @cached_property
+    def comparisons(self) -> list[Comparison]:
+        """One a kind, as far as the columns of the records go."""
+        found: dict[str, Comparison] = {}
+        for comparison in COMPARISONS:
+            if comparison.kind not in found and (self.folder / f"{comparison.segments}.dtype.json").exists():
+                possible = comparison.within(self._dtype(comparison).names or ())
+                found |= {comparison.kind: possible} if possible else {}
+        return list(found.values())
 
     def records(self, comparison: Comparison, until_us: int) -> Iterator[Rows]:
         """Blocks of raw records up to the event time, in the order of emission."""
-        dtype = np.dtype([tuple(field) for field in self._json(f"{comparison.kind}.dtype.json")])
-        for path in sorted(self.folder.glob(f"{comparison.kind}-*.bin")):
+        dtype = self._dtype(comparison)
+        for path in sorted(self.folder.glob(f"{comparison.segments}-*.bin")):
             for block in _blocks(path, dtype):
-                kept = block[block["event_us"] <= until_us]
+                kept = comparison.chosen(block[block["event_us"] <= until_us])
                 if len(kept):
                     yield kept
 
@@ -59,6 +67,9 @@ class Ledger:
     def first_event_us(self, comparison: Comparison) -> int | None:
         first = next(self.records(comparison, _FOREVER), None)
         return None if first is None else int(first["event_us"].min())
+
+    def _dtype(self, comparison: Comparison) -> np.dtype[Any]:
+        return np.dtype([tuple(field) for field in self._json(f"{comparison.segments}.dtype.json")])
 
     def _json(self, name: str) -> Any:
         try:

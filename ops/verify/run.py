@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as RawConnection
 from core.board import Board
 from core.journal import Journal
 from db import engine
-from ops.verify.compared import COMPARISONS, UNKNOWN, Comparison, Rows, id_of, shown, symbol_of
+from ops.verify.compared import UNKNOWN, Comparison, Rows, id_of, shown, symbol_of
 from ops.verify.evidence import Evidence, channels_of
 from ops.verify.explain import explain_absent, explain_unmatched
 from ops.verify.join import EXAMPLES, Join, Outcome
@@ -65,7 +65,7 @@ def verify(doors: Doors, venues: list[str], *, timeout_seconds: float, say: Say 
     with closing(engine.connect(doors.database_url, name="tapefarm verify")) as connection:
         for venue in venues:
             ledger = Ledger(doors.sandbox, venue)
-            for comparison in filter(ledger.holds, COMPARISONS):
+            for comparison in ledger.comparisons:
                 say(f"comparing {venue} {comparison.kind}")
                 verdicts.setdefault(venue, {})[comparison.kind] = Case(connection, ledger, comparison, cutoff_us).verdict()
     return verdicts
@@ -114,7 +114,8 @@ class Case:
             outcome.add_different(absent[place : place + 1], [row])
         absent = np.delete(absent, [place for place, _ in extras.moved])
         quarantined = self._evidence.quarantined(first_us, self._ledger.symbols)
-        absences = explain_absent(absent, self._evidence.gaps(self._numbers), quarantined)
+        gaps = self._evidence.gaps(self._numbers)
+        absences = explain_absent(absent, gaps, quarantined, by_moment=self._comparison.frame_is_moment)
         return Verdict(
             emitted=outcome.emitted,
             stored=outcome.stored,
@@ -134,7 +135,8 @@ class Case:
         return told[:EXAMPLES]
 
     def _row(self, row: Any) -> str:
-        number = symbol_of(row["key"])
-        symbol = self._ledger.symbols[number] if number != UNKNOWN else "an instrument that the ledger does not know"
+        place = symbol_of(row["key"])
+        symbol = self._ledger.symbols[place] if place != UNKNOWN else "an instrument that the ledger does not know"
         values = " ".join(f"{name}={value}" for name, value in shown(self._comparison, row["values"]).items())
-        return f"{symbol} {self._comparison.table_id}={id_of(row['key'])} event_us={row['event_us']} {values}"
+        number = f"{self._comparison.table_id}={id_of(row['key'])} " if self._comparison.table_id else ""
+        return f"{symbol} {number}event_us={row['event_us']} {values}"

@@ -11,7 +11,7 @@ from ops.verify.compared import UNKNOWN, Comparison, Rows, rows_of_table
 
 _HEADER_BYTES = 19
 _TYPES = {"int2": ">i2", "int4": ">i4", "int8": ">i8", "float8": ">f8", "timestamptz": ">i8"}
-_ABSENT = {"float8": "'NaN'::float8", "int8": "-1"}
+_ABSENT = {"float8": "'NaN'::float8", "int8": "-1", "int2": "-1::int2"}
 #: Bytes gathered before they are turned into rows: some hundred thousand rows.
 BLOCK_BYTES = 32 << 20
 
@@ -22,7 +22,8 @@ class TableReader:
     def __init__(self, connection: RawConnection, comparison: Comparison, instruments: Mapping[int, int]) -> None:
         self._connection = connection
         self._comparison = comparison
-        types = ["int4", "timestamptz", "int8", *(value.type for value in comparison.values)]
+        self._head = ["instrument_id", "event_at", *([comparison.table_id] if comparison.table_id else [])]
+        types = ["int4", "timestamptz", "int8"][: len(self._head)] + [value.type for value in comparison.values]
         layout: list[tuple[str, str]] = [("fields", ">i2")]
         for place, type in enumerate(types):
             layout += [(f"size {place}", ">i4"), (f"{place}", _TYPES[type])]
@@ -45,7 +46,7 @@ class TableReader:
 
     def _select(self, from_us: int, until_us: int) -> str:
         values = [f"coalesce({value.table}, {_ABSENT[value.type]})" if value.nullable else value.table for value in self._comparison.values]
-        names = ", ".join(["instrument_id", "event_at", self._comparison.table_id, *values])
+        names = ", ".join([*self._head, *values])
         return f"SELECT {names} FROM {self._comparison.kind} WHERE event_at BETWEEN '{_text(from_us)}' AND '{_text(until_us)}'"
 
     def _rows(self, raw: bytes) -> Rows:
@@ -54,8 +55,9 @@ class TableReader:
             raise ValueError(f"{self._comparison.kind}: a column has not the width of its type")
         numbers = self._numbers[np.minimum(block["0"], len(self._numbers) - 1)]
         block, numbers = block[numbers >= 0], numbers[numbers >= 0]
-        columns = [block[f"{place}"] for place in range(3, len(self._widths))]
-        return rows_of_table(self._comparison, numbers, block["2"], block["1"].astype(np.int64) + PG_EPOCH_US, columns)
+        columns = [block[f"{place}"] for place in range(len(self._head), len(self._widths))]
+        ids = block["2"] if self._comparison.table_id else None
+        return rows_of_table(self._comparison, numbers, ids, block["1"].astype(np.int64) + PG_EPOCH_US, columns)
 
 
 class _Sink:

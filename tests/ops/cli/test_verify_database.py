@@ -13,15 +13,15 @@ from core import redisdb
 from core.board import Board
 from core.journal import Journal, StreamName, data_fields
 from ops.verify import table
-from ops.verify.compared import COMPARISONS, UNKNOWN, Rows, id_of, shown, symbol_of
+from ops.verify.compared import UNKNOWN, Rows, id_of, shown, symbol_of
 from ops.verify.evidence import Evidence
 from ops.verify.explain import Gap
+from ops.verify.kinds import QUOTES, TRADES
 from ops.verify.ledger import Ledger, LedgerUnreadable, venues
 from ops.verify.run import Case
 from ops.verify.settle import Unsettled, settle
 from ops.verify.table import TableReader, numbered
 
-TRADES, QUOTES = COMPARISONS
 BEGIN_US = 1_700_000_000_000_000
 BEGIN = "TIMESTAMPTZ '2023-11-14 22:13:20+00'"
 
@@ -149,7 +149,7 @@ def write_ledger(root: Path, *segments: int, torn_bytes: int = 0) -> Ledger:
 def test_a_ledger_is_read_over_segments_and_half_written_records(tmp_path: Path) -> None:
     ledger = write_ledger(tmp_path, 20, 0, 15, torn_bytes=7)
     assert venues(tmp_path) == ["binance"]
-    assert not ledger.holds(TRADES)
+    assert ledger.comparisons == [QUOTES]
     rows = np.concatenate(list(ledger.delivered(QUOTES, BEGIN_US + 29)))
     assert [id_of(row["key"]) for row in rows] == [number for number in range(30) if number % 10 != 9]
     assert ledger.first_event_us(QUOTES) == BEGIN_US

@@ -1,16 +1,23 @@
 """The comparison of ledger and table on made-up rows: each category by itself, and what joining in pieces must not change."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
 
-from ops.verify.compared import COMPARISONS, Comparison, Rows, bits, id_of, keys, rows_of_ledger, rows_of_table, shown, symbol_of
+from core.records import KINDS
+from ops.verify.compared import Comparison, Rows, bits, id_of, keys, rows_of_ledger, rows_of_table, shown, symbol_of
 from ops.verify.explain import Gap, explain_absent, explain_unmatched
 from ops.verify.join import Join
+from ops.verify.kinds import BOOK_DELTAS, BOOK_SNAPSHOTS, COMPARISONS, QUOTES, TICKERS, UNNUMBERED_QUOTES
+from ops.verify.kinds import TRADES as TRADES_OF_ALL
+from sandbox import engine
+from sandbox.deribit import records as deribit_records
 
-TRADES, QUOTES = COMPARISONS
 TORN, SKIPPED, CORRUPT = 1, 2, 5
+#: As far as a ledger without options goes.
+TRADES = dataclasses.replace(TRADES_OF_ALL, values=TRADES_OF_ALL.values[:6])
 LEDGER_QUOTE = np.dtype(
     [
         ("symbol", "<u4"),
@@ -218,14 +225,94 @@ def test_shown_values_read_as_the_venue_wrote_them() -> None:
     }
 
 
-@pytest.mark.parametrize("comparison", COMPARISONS)
+@pytest.mark.parametrize("comparison", COMPARISONS, ids=[f"{c.kind} {c.ledger_id}" for c in COMPARISONS])
 def test_every_value_of_the_table_is_compared(comparison: Comparison) -> None:
-    from core.records import KINDS
-
     compared = {"event_at", "instrument_id", comparison.table_id, *(value.table for value in comparison.values)}
-    # Our own clock, and what only venues with options say: no ledger that is compared holds it.
-    left_out = {"received_at", "mark_price", "index_price", "implied_volatility", "flags"}
+    # Our own clock; what is mixed from the values themselves; what no ledger holds.
+    left_out = {"received_at", "settlement_price", "interest_rate", "next_funding_at"} | ({"update_id"} if comparison is UNNUMBERED_QUOTES else set())
     assert {column.name for column in KINDS[comparison.kind].columns} - compared <= left_out
+
+
+@pytest.mark.parametrize("kinds", [{"trades": engine.TRADE, "quotes": engine.QUOTE}, deribit_records.KINDS], ids=["binance", "deribit"])
+def test_every_kind_of_a_ledger_is_compared(kinds: dict[str, "np.dtype[Any]"]) -> None:
+    possible = {c.segments for c in COMPARISONS if c.segments in kinds and c.within(kinds[c.segments].names or ())}
+    assert possible == set(kinds)
+
+
+# --- rows that the venue does not number
+def unnumbered(*rows: tuple[int, int, float], **changes: Any) -> Rows:
+    """Rows of (symbol, event_us, bid)."""
+    records = np.zeros(len(rows), [field if field[0] != "update_id" else ("number", "<i8") for field in LEDGER_QUOTE.descr])
+    for number, (record, (symbol, event_us, bid)) in enumerate(zip(records, rows, strict=True)):
+        record["symbol"], record["number"], record["event_us"], record["bid"] = symbol, number, event_us, bid
+    return rows_of_ledger(UNNUMBERED_QUOTES, records)
+
+
+def test_quotes_without_a_number_belong_together_by_time_and_values() -> None:
+    ledger = unnumbered((1, 100, 1.5), (1, 100, 1.6), (1, 101, 1.5), (2, 100, 1.5))
+    join = Join(UNNUMBERED_QUOTES)
+    join.add_ledger(ledger)
+    join.add_table(ledger[::-1])
+    join.match()
+    assert (join.outcome.stored, [len(rows) for rows in join.rest()]) == (4, [0, 0])
+
+
+def test_a_quote_with_another_value_is_missing_and_surplus() -> None:
+    emitted = unnumbered((1, 100, 1.5))
+    join = Join(UNNUMBERED_QUOTES)
+    join.add_ledger(emitted)
+    join.add_table(unnumbered((1, 100, 1.25)))
+    join.match()
+    absent, unmatched = join.rest()
+    extras = explain_unmatched(unmatched, absent, emitted[:0])
+    assert (len(absent), len(extras.surplus), len(extras.moved)) == (1, 1, 0)
+
+
+def levels(*rows: tuple[int, int, int, float, float]) -> Rows:
+    """Records of (update_id, previous_id, side, price, quantity)."""
+    records = np.zeros(len(rows), deribit_records.DELTA)
+    for record, row in zip(records, rows, strict=True):
+        record["symbol"], record["event_us"], record["fault"] = 3, 1000 + row[0], TORN
+        for name, value in zip(("update_id", "previous_id", "side", "price", "quantity"), row, strict=True):
+            record[name] = value
+    return records
+
+
+BOOK = levels((10, -1, 1, 99.0, 5.0), (10, -1, -1, 101.0, 5.0), (12, 10, 1, 99.0, 0.0), (12, 10, 1, 98.5, 2.0))
+
+
+def test_a_book_is_compared_level_by_level_states_apart_from_changes() -> None:
+    for comparison in (BOOK_SNAPSHOTS, BOOK_DELTAS):
+        ledger = rows_of_ledger(comparison, comparison.chosen(BOOK))
+        assert len(np.unique(ledger["key"])) == len(ledger) == 2
+        columns = [comparison.chosen(BOOK)[value.ledger] for value in comparison.values]
+        join = Join(comparison)
+        join.add_ledger(ledger)
+        join.add_table(rows_of_table(comparison, np.array([3, 3]), None, ledger["event_us"], columns)[::-1])
+        join.match()
+        assert (join.outcome.stored, [len(rows) for rows in join.rest()]) == (2, [0, 0])
+
+
+def test_a_level_with_another_quantity_is_different_and_not_missing() -> None:
+    changed = BOOK.copy()
+    changed["quantity"][-1] = 2.5
+    join = Join(BOOK_DELTAS)
+    join.add_ledger(rows_of_ledger(BOOK_DELTAS, BOOK_DELTAS.chosen(BOOK)))
+    join.add_table(rows_of_ledger(BOOK_DELTAS, BOOK_DELTAS.chosen(changed)))
+    join.match()
+    assert (join.outcome.stored, join.outcome.different, [len(rows) for rows in join.rest()]) == (1, 1, [0, 0])
+
+
+@pytest.mark.parametrize(("by_moment", "quarantined"), [(True, 2), (False, 1)])
+def test_one_torn_frame_of_a_book_excuses_all_of_its_levels(by_moment: bool, quarantined: int) -> None:
+    absent = rows_of_ledger(BOOK_DELTAS, BOOK_DELTAS.chosen(BOOK))
+    assert explain_absent(absent, [], [3], by_moment=by_moment).quarantined == quarantined
+
+
+def test_a_volatility_of_zero_is_none() -> None:
+    record = np.zeros(1, deribit_records.TICKER)
+    told = shown(TICKERS, rows_of_ledger(TICKERS, record)[0]["values"])
+    assert np.isnan(told["bid_iv"]) and told["delta"] == 0.0
 
 
 def test_bits_tell_zeros_apart() -> None:
