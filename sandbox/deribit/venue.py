@@ -196,9 +196,9 @@ class Deribit:
         if self.faults.active:
             if kind == "quotes":
                 self.troubles.empty_sides(batch)
-            elif kind == "tickers":
-                self.troubles.forget_fields(batch)
             afflict(batch, channel.name, self.faults, self.index, forced)
+            if kind == "tickers":
+                self.troubles.forget_fields(batch)
         self.counts[kind].add(batch)
 
     def _emit_trades(self, batch: np.ndarray, forced: int | None) -> None:
