@@ -11,6 +11,8 @@ from db.moments import moment
 #: A frame above this is cut in quarantine; no documented frame comes near it.
 MAX_RAW_BYTES = 1 << 20
 MAX_REASON_CHARS = 500
+#: Why nothing comes from an instrument that is asked for, in words.
+UNHEARD = {"silent": "subscribed, and no frame came", "not subscribed": "asked for twice, and the venue left it out of what it granted"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,23 @@ class SequenceGap:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """An instrument that is subscribed and has not said anything within its deadline. settle_gaps ends it with its first row."""
+    """An instrument that is asked for and from which nothing comes: `silent` (no frame within its deadline) or `not subscribed` (the
+    venue leaves it out of what it grants). settle_gaps ends it with its first row, Unwanted without one."""
 
     place: Place
     instrument_id: int
     at_us: int
+    cause: str = "silent"
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """Instruments that are no longer asked for on a shard: with `listed`, all but those in `symbols`; else those."""
+
+    place: Place
+    symbols: tuple[str, ...]
+    at_us: int
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +140,7 @@ class Unread:
     raw: bytes
 
 
-_Gap = GapOpened | GapClosed | Silent | NumberGap | BookDoubted | BookTrusted
+_Gap = GapOpened | GapClosed | Silent | Unwanted | NumberGap | BookDoubted | BookTrusted
 _Single = SocketOpened | SocketProven | SocketEnded | _Gap
 Note = _Single | SequenceGap | Unread
 
@@ -203,6 +217,8 @@ def _write_gap(cursor: Cursor, note: _Gap) -> None:
                 "AND cause = 'book' AND state = 'open'",
                 (moment(event_us), place.venue, place.channel, instrument_id),
             )
+        case Unwanted():
+            _unwanted(cursor, note)
         case GapClosed(place, event_us, received_us):
             cursor.execute(
                 "UPDATE data_gaps SET event_to = %s, received_to = %s, state = 'missing' "
@@ -213,11 +229,20 @@ def _write_gap(cursor: Cursor, note: _Gap) -> None:
 
 def _silent(cursor: Cursor, note: Silent) -> None:
     place = (note.place.venue, note.place.channel, note.place.shard)
+    about = (note.place.venue, note.place.channel, note.instrument_id, note.cause)
     cursor.execute(
         "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, received_from, state, detail) "
-        "SELECT %s, %s, %s, %s, 'silent', %s, 'open', 'subscribed, and no frame came' WHERE NOT EXISTS ("
-        "  SELECT FROM data_gaps WHERE venue = %s AND channel = %s AND instrument_id = %s AND cause = 'silent' AND state = 'open')",
-        (*place, note.instrument_id, moment(note.at_us), note.place.venue, note.place.channel, note.instrument_id),
+        "SELECT %s, %s, %s, %s, %s, %s, 'open', %s WHERE NOT EXISTS ("
+        "  SELECT FROM data_gaps WHERE venue = %s AND channel = %s AND instrument_id = %s AND cause = %s AND state = 'open')",
+        (*place, note.instrument_id, note.cause, moment(note.at_us), UNHEARD[note.cause], *about),
+    )
+
+
+def _unwanted(cursor: Cursor, note: Unwanted) -> None:
+    cursor.execute(
+        "UPDATE data_gaps g SET received_to = %s, state = 'missing' FROM instruments i WHERE g.instrument_id = i.instrument_id "
+        "AND g.venue = %s AND g.channel = %s AND g.shard = %s AND g.state = 'open' AND g.cause = ANY(%s) AND (i.symbol = ANY(%s)) <> %s",
+        (moment(note.at_us), note.place.venue, note.place.channel, note.place.shard, list(UNHEARD), list(note.symbols), note.listed),
     )
 
 

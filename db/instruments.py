@@ -56,6 +56,13 @@ class InstrumentIds:
             self._learn({symbol for symbol in symbols if symbol not in self._ids})
             return np.fromiter(map(self._ids.__getitem__, symbols), np.int32, len(symbols))
 
+    def known(self, symbols: Sequence[str]) -> dict[str, int]:
+        """symbol -> id of those that are registered; nothing is registered by asking."""
+        if unseen := [symbol for symbol in symbols if symbol not in self._ids]:
+            with self._connection, self._connection.cursor() as cursor:
+                self._ids.update(_find(cursor, self._venue, unseen))
+        return {symbol: self._ids[symbol] for symbol in symbols if symbol in self._ids}
+
     def _learn(self, symbols: set[str]) -> None:
         if len(self._ids) + len(symbols) > self._max:
             raise TooManyInstruments(f"{self._venue} would have more than {self._max} instruments; WRITER_MAX_INSTRUMENTS raises the bound")
@@ -71,7 +78,11 @@ def _register(cursor: Cursor, venue: str, symbols: Iterable[str]) -> dict[str, i
         [(venue, symbol) for symbol in wanted],
         template="(%s, %s, 'unknown', now(), now())",
     )
-    cursor.execute("SELECT symbol, instrument_id FROM instruments WHERE venue = %s AND symbol = ANY(%s)", (venue, wanted))
+    return _find(cursor, venue, wanted)
+
+
+def _find(cursor: Cursor, venue: str, symbols: Sequence[str]) -> dict[str, int]:
+    cursor.execute("SELECT symbol, instrument_id FROM instruments WHERE venue = %s AND symbol = ANY(%s)", (venue, list(symbols)))
     return dict(cursor.fetchall())
 
 

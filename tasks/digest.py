@@ -11,10 +11,11 @@ import numpy as np
 from core import journal, records
 from core.journal import Entry, Header, StreamName
 from core.venue import Decoded, Frames, Rejected, Reply, Venue
-from db.evidence import Note, Place, Silent, Unread
+from db.evidence import Note, Place, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
+from tasks import subscriptions
 from tasks.bookkeeping import number_gaps, replay, witnessed
 from tasks.books import Books
 from tasks.continuity import Chain, Sockets
@@ -44,6 +45,7 @@ class Reader:
     #: symbols whose whole state should be asked for anew, "" for all; whoever drains asks and clears
     wishes: set[str] = field(default_factory=set)
     wants_rotation: bool = False  # asking did not help
+    known: Callable[[Sequence[str]], Mapping[str, int]] = lambda symbols: {}  # symbols -> ids of those that are registered
 
 
 @dataclass(slots=True)
@@ -94,7 +96,7 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
             page.notes += reader.sockets.event(entry.header)
             if reader.books is not None:
                 reader.books.keep_only(reader.sockets.live)
-            _note_subscriptions(reader, page, entry.header)
+            _note(page, subscriptions.notes_of(reader.sockets.place, entry.header, reader.known))
             page.counts.lost += int((entry.header.context or {}).get("frames", 0)) if entry.header.type == journal.LOST else 0
     if run:
         _read_run(reader, page, run, condemned)
@@ -161,14 +163,9 @@ def _read_reply(reader: Reader, page: _Page, entry: Entry, condemned: str | None
         page.notes.append(_unread(reader, header, 0, "; ".join(r.reason for r in decoded.rejected), reply.body))
 
 
-def _note_subscriptions(reader: Reader, page: _Page, header: Header) -> None:
-    """What the streamer says of its subscriptions: instruments that never spoke, and answers of the venue that are errors."""
-    context = header.context or {}
-    if unproven := context.get("unproven"):
-        page.notes += [Silent(reader.sockets.place, int(number), header.first_us) for number in reader.ids(list(unproven))]
-    if error := context.get("error"):
-        page.counts.quarantined += 1
-        page.notes.append(_unread(reader, header, -1, f"the venue answered a request with an error: {error}", b""))
+def _note(page: _Page, notes: Sequence[Note]) -> None:
+    page.counts.quarantined += sum(isinstance(note, Unread) for note in notes)
+    page.notes += notes
 
 
 def _hear_witness(reader: Reader, page: _Page, header: Header) -> None:

@@ -219,7 +219,7 @@ class Drain:
             sequence, chain = self._continuity(cursor, stream)
         sockets = Sockets.restore(digest.place_of(stream), offset.connections, offset.last_event_us, offset.last_received_us)
         ids = InstrumentIds(stream.venue, self._second, self._settings.writer_max_instruments)
-        reader = digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain)
+        reader = digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
         if reader.venue.keeps_books(stream.channel):
             reader.books = Books()
             book_state.recover(self._journal, reader)

@@ -1,4 +1,4 @@
--- An instrument that never spoke has spoken: its first row ends the gap. {table} holds what the channel brings.
+-- An instrument from which nothing came has spoken: its first row ends the gap. {table} holds what the channel brings.
 UPDATE data_gaps g
 SET state = 'filled', event_to = f.event_at, received_to = f.received_at
 FROM (
@@ -9,6 +9,6 @@ FROM (
         WHERE instrument_id = o.instrument_id AND event_at > o.received_from - INTERVAL '10 minutes'
         ORDER BY event_at LIMIT 1
     ) r
-    WHERE o.cause = 'silent' AND o.state = 'open' AND o.venue = :venue AND o.channel = :channel
+    WHERE o.cause IN ('silent', 'not subscribed') AND o.state = 'open' AND o.venue = :venue AND o.channel = :channel
 ) f
 WHERE g.gap_id = f.gap_id

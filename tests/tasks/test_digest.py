@@ -25,8 +25,12 @@ def ids(symbols: Sequence[str]) -> Any:
     return np.array([{"BTCUSDT": 1, "ETHUSDT": 2}[symbol] for symbol in symbols], np.int32)
 
 
+def known(symbols: Sequence[str]) -> dict[str, int]:
+    return {symbol: number for symbol, number in {"BTCUSDT": 1, "ETHUSDT": 2}.items() if symbol in symbols}
+
+
 def reader(stream: StreamName = STREAM) -> Reader:
-    return Reader(stream, VENUES["binance"], Sockets(place_of(stream)), "0-0", ids, IdSequence([]))
+    return Reader(stream, VENUES["binance"], Sockets(place_of(stream)), "0-0", ids, IdSequence([]), known=known)
 
 
 def trade(number: int, symbol: str = "BTCUSDT", **changes: object) -> bytes:

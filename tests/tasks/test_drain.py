@@ -227,22 +227,37 @@ def test_a_gap_in_the_ids_is_filled_once_its_rows_have_come(farm: Settings, jour
     assert query("SELECT state FROM data_gaps") == [("filled",)]
 
 
-def test_an_instrument_that_never_spoke_is_an_open_gap_until_its_first_row(
-    farm: Settings, journal: Journal, board: Board, query: Query
+@pytest.mark.parametrize("cause", ["silent", "not subscribed"])
+def test_an_instrument_from_which_nothing_comes_is_an_open_gap_until_its_first_row_or_until_nobody_wants_it(
+    farm: Settings, journal: Journal, board: Board, query: Query, cause: str
 ) -> None:
     socket = Socket(journal, TRADES, "t")
-    socket.send(trade(1))
-    for _ in range(2):
-        socket.event(journals.SUBSCRIBED, unproven=["NOSUCHUSDT", "QUIETUSDT"])
+    names = ["GONEUSDT", "LEFTUSDT", "QUIETUSDT", "STILLUSDT"]
+    socket.event(journals.CONNECTED, subscriptions=names, incarnation="i")
+    socket.send(*(trade(number, name) for number, name in enumerate(names, start=1)))
     drain_all(farm, journal, board)
-    assert query("SELECT symbol, cause, g.state FROM data_gaps g JOIN instruments USING (instrument_id) ORDER BY 1") == [
-        ("NOSUCHUSDT", "silent", "open"),
-        ("QUIETUSDT", "silent", "open"),
-    ]
+    query("DELETE FROM trades")
+    for _ in range(2):
+        socket.event(journals.SUBSCRIBED, unproven=names, cause=cause)
+    socket.event(journals.SUBSCRIBED, added=[], removed=["LEFTUSDT"])
+    Socket(journal, TRADES, "next").event(journals.CONNECTED, subscriptions=["QUIETUSDT", "STILLUSDT"], incarnation="i")
     socket.send(trade(7, "QUIETUSDT"))
     drain_all(farm, journal, board)
     assert queries.settle_gaps(farm.database_url, "binance", "aggTrade", records.TRADES) == 1
-    assert query("SELECT count(*) FROM data_gaps WHERE state = 'open'") == [(1,)]
+    told = "SELECT symbol, cause, g.state, received_to IS NOT NULL FROM data_gaps g JOIN instruments USING (instrument_id) WHERE cause <> 'sequence' ORDER BY 1"
+    assert query(told) == [
+        ("GONEUSDT", cause, "missing", True),
+        ("LEFTUSDT", cause, "missing", True),
+        ("QUIETUSDT", cause, "filled", True),
+        ("STILLUSDT", cause, "open", False),
+    ]
+
+
+def test_what_is_no_instrument_is_not_made_one_by_asking_for_it(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    Socket(journal, TRADES, "t").event(journals.SUBSCRIBED, unproven=["NOSUCHUSDT", "platform_state"], cause="not subscribed")
+    drain_all(farm, journal, board)
+    assert query("SELECT reason FROM quarantine") == [("not subscribed, and known as no instrument: NOSUCHUSDT, platform_state",)]
+    assert query("SELECT count(*) FROM instruments") == query("SELECT count(*) FROM data_gaps") == [(0,)]
 
 
 def test_an_error_answer_of_the_venue_is_a_counted_row(farm: Settings, journal: Journal, board: Board, query: Query) -> None:

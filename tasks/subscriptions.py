@@ -1,0 +1,33 @@
+"""What a streamer says of its subscriptions, as notes: from which instruments nothing comes, and what the venue answered. Pure."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+
+from core import journal
+from core.journal import Header
+from db.evidence import Note, Place, Silent, Unread, Unwanted
+
+
+def notes_of(place: Place, header: Header, known: Callable[[Sequence[str]], Mapping[str, int]]) -> list[Note]:
+    """Of a session event. `known`: symbols -> ids of those that are registered; what is no instrument is told by a counted row
+    of its own, and nothing is registered by being asked for."""
+    context = header.context or {}
+    found: list[Note] = []
+    if header.type == journal.CONNECTED and "subscriptions" in context:
+        found.append(Unwanted(place, tuple(context["subscriptions"]), header.first_us, listed=True))
+    if removed := context.get("removed"):
+        found.append(Unwanted(place, tuple(removed), header.first_us))
+    if unproven := context.get("unproven"):
+        cause = str(context.get("cause", "silent"))
+        ids = known(list(unproven))
+        found += [Silent(place, number, header.first_us, cause) for number in ids.values()]
+        if strangers := [name for name in unproven if name not in ids]:
+            found.append(_told(place, header, f"{cause}, and known as no instrument: {', '.join(strangers)}", strangers))
+    if error := context.get("error"):
+        found.append(_told(place, header, f"the venue answered a request with an error: {error}"))
+    return found
+
+
+def _told(place: Place, header: Header, reason: str, names: Sequence[str] = ()) -> Unread:
+    raw = json.dumps(names, ensure_ascii=False).encode() if names else b""
+    return Unread(place, header.connection_id, header.batch_no, -1, header.first_us, reason, raw)
