@@ -75,6 +75,7 @@ class Slot:
         self._paused = False
         self._frames_before = 0
         self._last_data_us = 0
+        self._since_us = time_ns() // 1000
         self._changed = asyncio.Event()
         self._late = False
         self._attempts = 0
@@ -143,6 +144,7 @@ class Slot:
             "unproven": newest.session.unproven if newest else len(self.symbols),
             "frames": self.frames,
             "last_data_us": max([self._last_data_us, *(c.batcher.last_data_us for c in self.connections)]),
+            "since_us": self._since_us,
             "connected": any(c.open for c in self.connections),
             "connection_id": newest.id if newest else "",
             "reconnects": max(0, self._attempts - 1),

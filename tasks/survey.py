@@ -58,12 +58,11 @@ def _stream(
 ) -> dict[str, Any]:
     backlog = journal.backlog(name, offset["last_id"] if offset else "0-0")
     age = _data_age(offset, socket)
-    idle = VENUES[name.venue].channel(name.channel).idle_seconds
     reasons = []
     if socket is None:
         reasons.append(f"{name}: no streamer reports it")
-    elif age is None or age > idle:
-        reasons.append(f"{name}: no data for {'ever' if age is None else f'{age:.0f} s'} (allowed {idle:.0f} s)")
+    else:
+        reasons += _silence(name, age, socket)
     if backlog > BACKLOG_ENTRIES:
         reasons.append(f"{name}: {backlog} journal entries wait to be written")
     return {
@@ -79,6 +78,16 @@ def _stream(
         "state": "down" if socket is None else "silent" if reasons else "live",
         "reasons": reasons,
     }
+
+
+def _silence(name: StreamName, age: float | None, socket: dict[str, Any]) -> list[str]:
+    """A channel that has never spoken has the time that its first frame may take; some feeds speak once a day."""
+    channel = VENUES[name.venue].channel(name.channel)
+    if age is not None:
+        return [f"{name}: no data for {age:.0f} s (allowed {channel.idle_seconds:.0f} s)"] if age > channel.idle_seconds else []
+    waited = time.time() - socket["since_us"] / 1_000_000
+    allowed = channel.first_frame_seconds
+    return [f"{name}: no data ever, for {waited:.0f} s (allowed {allowed:.0f} s)"] if waited > allowed else []
 
 
 def _data_age(offset: dict[str, Any] | None, socket: dict[str, Any] | None) -> float | None:

@@ -1,0 +1,48 @@
+"""When a silent stream is a reason to call the farm unwell."""
+
+import dataclasses
+import time
+from typing import Any
+
+import pytest
+
+from core.board import Board
+from core.journal import Journal, StreamName
+from core.settings import Collect, Settings
+from core.venue import Channel
+from tasks import survey
+from venues import VENUES
+
+NAME, FIRST, IDLE = "tiny", 30.0, 60.0
+
+
+@pytest.fixture
+def surveyed(farm: Settings, journal: Journal, board: Board, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """(seconds since the slot was made, seconds since its last frame) -> the reasons of a survey."""
+    (model, *_) = VENUES.values()
+    channel = Channel("rare", "", 50, first_frame_seconds=FIRST, idle_seconds=IDLE)
+    monkeypatch.setitem(VENUES, NAME, dataclasses.replace(model, name=NAME, channels=(channel,)))
+    knobs = dataclasses.replace(farm, collect={NAME: Collect()})
+
+    def ask(since: float, data_age: float | None) -> list[str]:
+        now = time.time()
+        stream = {"channel": "rare", "shard": "0", "since_us": (now - since) * 1e6}
+        board.report(f"streamer:{NAME}:0:a", {"streams": [{**stream, "last_data_us": 0 if data_age is None else (now - data_age) * 1e6}]})
+        reasons: list[str] = survey.survey(knobs, board, journal)["reasons"]
+        return reasons
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("since", "data_age", "says"),
+    [
+        pytest.param(5, None, "", id="it may yet speak"),
+        pytest.param(50, None, "no data ever, for 50 s (allowed 30 s)", id="it should have spoken"),
+        pytest.param(500, 50, "", id="a pause"),
+        pytest.param(500, 70, "no data for 70 s (allowed 60 s)", id="too long a pause"),
+    ],
+)
+def test_silence_is_judged_by_what_the_channel_allows(surveyed: Any, since: float, data_age: float | None, says: str) -> None:
+    name = StreamName(NAME, "rare", "0", "a")
+    assert surveyed(since, data_age) == ([f"{name}: {says}"] if says else [])
