@@ -28,6 +28,8 @@ class Channel:
     keepalive_seconds: float = 0.0
     sockets: int = 1  # how many connections say the same at once (hot-hot), for a venue that freezes in part
     continuous: bool = True  # the sequence or chain of its kind holds here; false where ids do not follow each other
+    login: bool = False  # with credentials a connection subscribes once the login of its greeting is answered
+    raw: bool = False  # every change by itself, where a login gives that; set by the streamer on a connection whose login is in force
     book_tops: bool = False  # the top of each book is written to quotes: for a venue without a feed of best prices
 
 
@@ -148,6 +150,10 @@ class Control:
     answer: str = ""
     #: it takes part in the numbering of data frames, so it goes into the journal like one
     keep: bool = False
+    #: of an answer to a login: whether it is in force; `renewal` is the text that renews it, to be sent after `renew_seconds`
+    login: bool | None = None
+    renewal: str = field(default="", repr=False)
+    renew_seconds: float = 0.0
     #: of an ack: what the venue says it has subscribed, where it says so; what is missing from it was refused without a word
     subscribed: tuple[str, ...] | None = None
 

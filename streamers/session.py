@@ -10,6 +10,7 @@ from typing import Any
 
 from core.journal import CONNECTED, DISCONNECTED, HEARTBEAT, PROVEN, SUBSCRIBED
 from core.venue import Channel, Control, Limits, StreamProtocol
+from streamers.login import Login
 from streamers.subscriptions import Subscriptions
 
 HEARTBEAT_SECONDS = 10.0
@@ -62,12 +63,14 @@ class Session:
         url_subscribes: bool = True,
         jitter: float = 0.0,
         greeting: Sequence[str] = (),
+        logs_in: bool = False,
     ) -> None:
         self._channel, self._limits = channel, limits
         self._about = about or {}
         self._url_subscribes = url_subscribes
         self._lifetime = limits.connection_seconds * (1 - ROTATION_JITTER * jitter)
         self._subscriptions = Subscriptions(stream, channel, greeting)
+        self._login = Login(expected=logs_in)
         self.symbols = tuple(symbols)
         self.proven = False
         #: asked on every frame: while true, `data` wants to see it
@@ -89,7 +92,7 @@ class Session:
     def opened(self, now: float) -> list[Action]:
         self._opened = self._last_data = self._last_entry = self._last_word = now
         self._subscriptions.expect(self.symbols, now)
-        if not self._url_subscribes:
+        if not self._url_subscribes and not self._login.pending:
             self._subscriptions.ask(self.symbols)
         return [Event(CONNECTED, {**self._about, "subscriptions": list(self.symbols)}), *self._released(now)]
 
@@ -107,6 +110,8 @@ class Session:
     def control(self, control: Control, now: float) -> list[Action]:
         # An answer has a deadline at the venue: it does not queue behind subscriptions.
         actions: list[Action] = [self._sent(control.answer, now)] if control.answer else []
+        if control.login is not None:
+            actions += self._logged_in(control, now)
         if control.type == "error":
             actions.append(Event(SUBSCRIBED, {"error": control.message, "request_id": control.request_id}))
         elif control.type == "closing":
@@ -126,7 +131,7 @@ class Session:
         self.symbols = tuple(symbols)
         if not added and not removed:
             return []
-        said = self._subscriptions.change(added, removed, now)
+        said = self._subscriptions.change(added, removed, now, ask=not self._login.pending)
         self._look()
         if not said:
             return self.rotate("subscriptions changed")
@@ -136,8 +141,10 @@ class Session:
         """Ask the venue for the whole state of those of the symbols that are subscribed here; no symbols: of all."""
         wanted = set(symbols)
         mine = [symbol for symbol in self.symbols if symbol in wanted] if wanted else list(self.symbols)
+        if not mine or self._login.pending:
+            return []
         self._subscriptions.resync(mine)
-        return [Event(SUBSCRIBED, {"resync": mine}), *self._released(now)] if mine else []
+        return [Event(SUBSCRIBED, {"resync": mine}), *self._released(now)]
 
     def tick(self, now: float, frames: int, *, paused: bool = False) -> list[Action]:
         """`frames`: data frames of this connection so far. While we do not read (`paused`), silence says nothing about the venue."""
@@ -153,6 +160,8 @@ class Session:
         if cause:
             self._ending = True
             return [Reconnect(cause)]
+        if self._login.given_up(now - self._opened):
+            self._subscriptions.ask(self.symbols)
         silent = self._subscriptions.late(now, proven=self.proven)
         self._look()
         actions: list[Action] = [Event(SUBSCRIBED, {"unproven": silent})] if silent else []
@@ -170,6 +179,17 @@ class Session:
         self._ended = True
         return [Event(DISCONNECTED, {"cause": cause})]
 
+    def _logged_in(self, control: Control, now: float) -> list[Action]:
+        """The first answer lets the subscriptions go, with or without a login; a renewal that is refused needs a new connection."""
+        was_pending = self._login.pending
+        self._login.answered(control, now)
+        if not was_pending:
+            return [] if control.login else self.rotate("login refused")
+        if self._login.in_force:
+            self._subscriptions.become_raw()
+        self._subscriptions.ask(self.symbols)
+        return [Event(SUBSCRIBED, {"login": bool(control.login)}), *self._released(now)]
+
     def _look(self) -> None:
         self.proving = not self.proven or self._subscriptions.awaited
 
@@ -182,10 +202,12 @@ class Session:
 
     def _word(self, now: float) -> list[Action]:
         """What the venue wants to hear now and then."""
-        if not self._channel.keepalive or now - self._last_word < self._channel.keepalive_seconds:
-            return []
-        self._last_word = now
-        return [Send(self._channel.keepalive)]
+        renewal = self._login.renewal(now)
+        said: list[Action] = [Send(renewal)] if renewal else []
+        if self._channel.keepalive and now - self._last_word >= self._channel.keepalive_seconds:
+            self._last_word = now
+            said.append(Send(self._channel.keepalive))
+        return said
 
     def _released(self, now: float) -> list[Action]:
         actions: list[Action] = []

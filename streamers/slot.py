@@ -201,6 +201,7 @@ class Slot:
             # An address that does not depend on the symbols cannot have named them.
             url_subscribes=url != self._url(()),
             greeting=venue.stream.greeting(self._channel, wiring.credentials),
+            logs_in=self._channel.login and bool(wiring.credentials),
             jitter=wiring.random.random(),
         )
         batcher = Batcher(self.stream, connection_id, max_bytes=wiring.batch_max_bytes, linger=wiring.linger, put=wiring.put)

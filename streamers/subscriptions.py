@@ -6,6 +6,7 @@ subscribed.
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 
 from core.venue import Channel, StreamProtocol
@@ -42,6 +43,10 @@ class Subscriptions:
     def unproven(self) -> int:
         return len(self._unproven.keys() | self._missing.keys())
 
+    def become_raw(self) -> None:
+        """From here on each change is asked for by itself; a login allows it."""
+        self._channel = replace(self._channel, raw=True)
+
     def expect(self, symbols: Sequence[str], now: float) -> None:
         self._asked_again.difference_update(symbols)
         self._unproven.update(dict.fromkeys(symbols, now + self._proof_seconds))
@@ -63,15 +68,15 @@ class Subscriptions:
         for part in self._parts(symbols):
             self.outbox.extend(self._stream.resync(self._channel, part, self._number()))
 
-    def change(self, added: Sequence[str], removed: Sequence[str], now: float) -> bool:
-        """False when the venue has no frame for it. What was left out gets another chance."""
+    def change(self, added: Sequence[str], removed: Sequence[str], now: float, *, ask: bool = True) -> bool:
+        """False when the venue has no frame for it. What was left out gets another chance. Without `ask` nothing is said yet."""
         for known in (self._unproven, self._missing, self._asked):
             for symbol in removed:
                 known.pop(symbol, None)
         wanted = [*added, *self._missing]
         self._missing.clear()
         self.expect(wanted, now)
-        return self.ask(wanted, removed)
+        return not ask or self.ask(wanted, removed)
 
     def heard(self, frame: bytes) -> None:
         """A data frame; wanted while `awaited`."""

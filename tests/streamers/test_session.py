@@ -1,6 +1,6 @@
 """Tables: (time, what came) in, actions out. Nothing here waits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import inf
 from typing import Any
@@ -301,3 +301,59 @@ def test_a_whole_state_is_asked_for_anew_of_what_is_subscribed_here() -> None:
     assert made.resync(["B", "X"], 5.0) == [Event(SUBSCRIBED, {"resync": ["B"]}), Send("resync 1 B")]
     assert made.resync(["X"], 6.0) == []
     assert made.resync([], 7.0) == [Event(SUBSCRIBED, {"resync": ["A", "B"]}), Send("resync 2 A B")]
+
+
+# --- login
+GRANTED = Control("ack", login=True, renewal="renew t0ken", renew_seconds=80.0)
+
+
+def logging_in(symbols: str = "A B") -> Session:
+    made = session(symbols, stream=RawStream(), url_subscribes=False, greeting=["login"], logs_in=True)
+    assert made.opened(0.0)[1:] == [Send("login")]
+    assert made.tick(1.0, 0) == []
+    return made
+
+
+class RawStream(SilentStream):
+    def subscribe(self, channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+        return [f"sub {request_id} {' '.join(symbols)}{' raw' if channel.raw else ''}"]
+
+
+def test_what_needs_a_login_is_asked_for_once_it_is_in_force() -> None:
+    made = logging_in()
+    assert made.change(["A", "C"], 1.5) == [Event(SUBSCRIBED, {"added": ["C"], "removed": ["B"]})]
+    assert made.resync(["A"], 1.6) == []
+    assert made.control(GRANTED, 2.0) == [Event(SUBSCRIBED, {"login": True}), Send("sub 1 A C raw")]
+    assert made.change(["A", "C", "D"], 3.0)[1:] == [Send("sub 2 D raw")]
+
+
+def test_a_login_that_is_refused_leaves_what_needs_none() -> None:
+    assert logging_in().control(Control("error", message="invalid", login=False), 2.0) == [
+        Event(SUBSCRIBED, {"login": False}),
+        Send("sub 1 A B"),
+        Event(SUBSCRIBED, {"error": "invalid", "request_id": None}),
+    ]
+
+
+def test_a_login_that_is_not_answered_leaves_what_needs_none() -> None:
+    made = logging_in()
+    assert made.tick(4.9, 0) == []
+    assert made.tick(5.0, 0) == [Send("sub 1 A B")]
+
+
+def test_a_login_is_renewed_before_it_runs_out() -> None:
+    made = logging_in()
+    made.control(GRANTED, 2.0)
+    made.data(b"s:A 1")
+    assert Send("renew t0ken") not in made.tick(81.9, 1)
+    assert Send("renew t0ken") in made.tick(82.0, 2)
+    assert Send("renew t0ken") not in made.tick(83.0, 3), "once"
+    assert made.control(GRANTED, 83.0) == []
+    assert Send("renew t0ken") in made.tick(163.0, 4)
+    assert "t0ken" not in repr(made.tick(163.0, 5)) + repr(GRANTED)
+
+
+def test_a_renewal_that_is_refused_needs_a_new_connection() -> None:
+    made = logging_in()
+    made.control(GRANTED, 2.0)
+    assert made.control(Control("error", message="invalid", login=False), 83.0)[0] == Rotate("login refused")

@@ -17,11 +17,11 @@ VENUE = Venue(
     channels=(
         # Each of these begins with the state as it is; afterwards the mark price alone moves a ticker every few seconds.
         Channel("quote", QUOTES.name, _INSTRUMENTS_PER_CONNECTION, first_frame_seconds=15, idle_seconds=60),
-        Channel("ticker", TICKERS.name, _INSTRUMENTS_PER_CONNECTION, first_frame_seconds=15, idle_seconds=60),
+        Channel("ticker", TICKERS.name, _INSTRUMENTS_PER_CONNECTION, first_frame_seconds=15, idle_seconds=60, login=True),
         # A still book was silent for 54 s (probe); a connection has many.
-        Channel("book", BOOK_DELTAS.name, _INSTRUMENTS_PER_CONNECTION, first_frame_seconds=15, idle_seconds=90),
+        Channel("book", BOOK_DELTAS.name, _INSTRUMENTS_PER_CONNECTION, first_frame_seconds=15, idle_seconds=90, login=True),
         # Options trade rarely: only the perpetuals on the connection keep it talking.
-        Channel("trades", TRADES.name, _INSTRUMENTS_PER_CONNECTION, first_frame_seconds=120, idle_seconds=600),
+        Channel("trades", TRADES.name, _INSTRUMENTS_PER_CONNECTION, first_frame_seconds=120, idle_seconds=600, login=True),
         # Once a second each.
         Channel("deribit_price_index", INDEX_PRICES.name, 50, first_frame_seconds=15, idle_seconds=30, topics=INDEX_NAMES),
         # Quiet but for locks of an index and what is listed or expires at 08:00 UTC: once a day at least.

@@ -18,6 +18,9 @@ data_prefix = b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":"'
 CHANNELS_PER_REQUEST = 500
 #: 10 is the least. A test_request left unanswered for 10 s ends the session (probe of 2026-09-22).
 HEARTBEAT_SECONDS = 30
+#: A token is renewed when so much of its life is over.
+RENEW_SHARE = 0.8
+_TOKEN_KEY = b'_token"'
 #: Ids of requests of our own, above any count of subscribe calls; what an unsubscribe answers is not a list of what is subscribed.
 _HEARTBEAT_ID, _AUTH_ID, _TEST_ID = 900_000_001, 900_000_002, 900_000_003
 _UNSUBSCRIBE_BASE = 1_000_000_000
@@ -30,10 +33,9 @@ PLATFORM = "platform_state"
 
 
 def greeting(channel: Channel, credentials: Mapping[str, str]) -> Sequence[str]:
-    """Heartbeats, and a login where there are `client_id` and `client_secret`. A token is bound to its socket and is not renewed:
-    it outlives the connection (the shortest documented is a year)."""
+    """Heartbeats, and a login where it gives more and there are `client_id` and `client_secret`. A token is bound to its socket."""
     frames = [_request("public/set_heartbeat", {"interval": HEARTBEAT_SECONDS}, _HEARTBEAT_ID)]
-    if credentials.get("client_id") and credentials.get("client_secret"):
+    if channel.login and credentials.get("client_id") and credentials.get("client_secret"):
         login = {"grant_type": "client_credentials", **{name: credentials[name] for name in ("client_id", "client_secret")}}
         frames.append(_request("public/auth", login, _AUTH_ID))
     return frames
@@ -55,20 +57,19 @@ def resync(channel: Channel, symbols: Sequence[str], request_id: int) -> Sequenc
     return (*unsubscribe(channel, symbols, request_id), *subscribe(channel, symbols, request_id))
 
 
-def subscribe(channel: Channel, symbols: Sequence[str], request_id: int, *, raw: bool = False) -> Sequence[str]:
-    """`raw`: each change by itself instead of one in 100 ms; the connection must have logged in."""
-    return _requests("public/subscribe", _names(channel, symbols, raw), request_id)
+def subscribe(channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+    return _requests("public/subscribe", _names(channel, symbols), request_id)
 
 
-def unsubscribe(channel: Channel, symbols: Sequence[str], request_id: int, *, raw: bool = False) -> Sequence[str]:
-    return _requests("public/unsubscribe", _names(channel, symbols, raw), _UNSUBSCRIBE_BASE + request_id)
+def unsubscribe(channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
+    return _requests("public/unsubscribe", _names(channel, symbols), _UNSUBSCRIBE_BASE + request_id)
 
 
-def _names(channel: Channel, symbols: Sequence[str], raw: bool) -> list[str]:
+def _names(channel: Channel, symbols: Sequence[str]) -> list[str]:
     if channel.name == PLATFORM:
         return list(symbols)
     interval = _INTERVALS.get(channel.name, "")
-    return [f"{channel.name}.{symbol}{'.raw' if raw and interval else interval}" for symbol in symbols]
+    return [f"{channel.name}.{symbol}{'.raw' if channel.raw and interval else interval}" for symbol in symbols]
 
 
 def _requests(method: str, names: Sequence[str], request_id: int) -> list[str]:
@@ -82,6 +83,7 @@ def _request(method: str, params: Mapping[str, object], request_id: int) -> str:
 
 _ANSWER = msgspec.json.Decoder(wire.Answer)
 _NAMES = msgspec.json.Decoder(list[str])
+_TOKENS = msgspec.json.Decoder(wire.Tokens)
 _HEARTBEAT = msgspec.json.Decoder(wire.HeartbeatParams)
 
 
@@ -91,19 +93,34 @@ def control(frame: bytes) -> Control | None:
     try:
         answer = _ANSWER.decode(frame)
     except UNREADABLE:
-        return None
+        # A secret belongs neither into the journal nor into quarantine.
+        return Control("error", message="an unreadable answer to a login", login=False) if _TOKEN_KEY in frame else None
     if answer.method == "heartbeat":
         return _heartbeat(answer)
     if answer.method:  # a notification is data, also when its keys stand in another order
         return None
     request_id = answer.id if isinstance(answer.id, int) else None
     if answer.error is not None:
-        return Control("error", _asked(request_id), _explained(answer.error))
+        return Control("error", _asked(request_id), _explained(answer.error), login=False if request_id == _AUTH_ID else None)
     if not answer.result:
         return None
+    if request_id == _AUTH_ID:
+        return _login(answer)
     if request_id == _TEST_ID:
         return Control("pong", request_id)
     return Control("ack", _asked(request_id), subscribed=_subscribed(answer, request_id))
+
+
+def _login(answer: wire.Answer) -> Control:
+    """The token that renews is bound to this socket like the one that it renews."""
+    try:
+        found = _TOKENS.decode(answer.result)
+    except UNREADABLE:
+        return Control("error", _AUTH_ID, "an unreadable answer to a login", login=False)
+    if not found.refresh_token or not found.expires_in:
+        return Control("ack", _AUTH_ID, login=True)
+    renewal = _request("public/auth", {"grant_type": "refresh_token", "refresh_token": found.refresh_token}, _AUTH_ID)
+    return Control("ack", _AUTH_ID, login=True, renewal=renewal, renew_seconds=found.expires_in * RENEW_SHARE)
 
 
 def _heartbeat(answer: wire.Answer) -> Control:

@@ -141,6 +141,16 @@ class Answer(Struct):
     error: Fault | str | None = None
 
 
+class Tokens(Struct):
+    """What a login gives, as far as it is used; documented lives are a year and ten."""
+
+    refresh_token: str = ""
+    expires_in: float = 0.0
+
+    def __repr__(self) -> str:
+        return "Tokens(…)"
+
+
 class Reply(Struct, Generic[T]):
     """{"jsonrpc", "result", "usIn", "usOut", ...} of a REST call."""
 

@@ -1,5 +1,6 @@
 """Deribit sockets: the address, requests, heartbeats, answers, and whom a frame belongs to."""
 
+import dataclasses
 import json
 
 import pytest
@@ -41,7 +42,7 @@ def test_the_address_is_the_same_for_all_channels() -> None:
     ],
 )
 def test_names_of_channels_and_back(channel, symbol: str, raw: bool, name: str) -> None:
-    (request,) = stream.subscribe(channel, [symbol], 7, raw=raw)
+    (request,) = stream.subscribe(dataclasses.replace(channel, raw=raw), [symbol], 7)
     assert json.loads(request) == {"jsonrpc": "2.0", "id": 7, "method": "public/subscribe", "params": {"channels": [name]}}
     assert stream.symbol_of(name) == symbol
     assert stream.subscription(notification(name)) == symbol
@@ -63,11 +64,36 @@ def test_a_connection_begins_with_a_heartbeat_and_a_login_where_there_is_one() -
     heartbeat = ("public/set_heartbeat", {"interval": 30})
     login = ("public/auth", {"grant_type": "client_credentials", "client_id": "me", "client_secret": "s3cret"})
 
-    def asked(credentials):
-        return [(frame["method"], frame["params"]) for frame in map(json.loads, stream.greeting(QUOTE, credentials))]
+    def asked(credentials, channel=TICKER):
+        return [(frame["method"], frame["params"]) for frame in map(json.loads, stream.greeting(channel, credentials))]
 
     assert asked({}) == asked({"client_id": "me"}) == asked({"client_id": "me", "client_secret": ""}) == [heartbeat]
     assert asked({"client_id": "me", "client_secret": "s3cret"}) == [heartbeat, login]
+    assert asked({"client_id": "me", "client_secret": "s3cret"}, QUOTE) == [heartbeat], "quotes come by change to everybody"
+
+
+def test_a_login_says_how_it_is_renewed_and_keeps_its_token_to_itself() -> None:
+    answer = {"id": 900_000_002, "result": {"access_token": "t0ken", "refresh_token": "s3cret", "expires_in": 1000, "scope": "connection"}}
+    found = stream.control(json.dumps(answer).encode())
+    assert (found.login, found.renew_seconds) == (True, 800.0)
+    renewal = json.loads(found.renewal)
+    assert (renewal["method"], renewal["params"]) == ("public/auth", {"grant_type": "refresh_token", "refresh_token": "s3cret"})
+    assert renewal["id"] == 900_000_002, "its answer is the answer to a login"
+    assert "s3cret" not in repr(found) and "t0ken" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(b'{"id":900000002,"error":{"code":13004,"message":"invalid_credentials"}}', id="refused"),
+        pytest.param(b'{"id":900000002,"result":{"access_token":"t0ken","refresh_token":7}}', id="of another shape"),
+        pytest.param(b'{"id":900000002,"result":{"access_token":"t0ken","refr', id="torn"),
+    ],
+)
+def test_a_login_that_cannot_be_used_is_an_error_without_its_token(frame: bytes) -> None:
+    found = stream.control(frame)
+    assert (found.type, found.login, found.renewal) == ("error", False, "")
+    assert "t0ken" not in repr(found)
 
 
 # --- answers
@@ -83,7 +109,7 @@ def test_a_test_request_is_answered_with_a_test() -> None:
 
 
 def ids_of_greeting() -> list[int]:
-    return [json.loads(frame)["id"] for frame in stream.greeting(QUOTE, {"client_id": "a", "client_secret": "b"})]
+    return [json.loads(frame)["id"] for frame in stream.greeting(TICKER, {"client_id": "a", "client_secret": "b"})]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +124,7 @@ def ids_of_greeting() -> list[int]:
         pytest.param(b'{"id":3,"result":"ok"}', Control("ack", 3), id="no list"),
         pytest.param(b'{"id":"x","result":["quote.A"]}', Control("ack"), id="not our id"),
         pytest.param(b'{"id":900000001,"result":"ok"}', Control("ack", 900_000_001), id="heartbeat set"),
-        pytest.param(b'{"id":900000002,"result":{"access_token":"t"}}', Control("ack", 900_000_002), id="logged in"),
+        pytest.param(b'{"id":900000002,"result":{"access_token":"t"}}', Control("ack", 900_000_002, login=True), id="logged in"),
         pytest.param(b'{"method":"heartbeat","params":{"type":"heartbeat"}}', Control("heartbeat"), id="heartbeat"),
         pytest.param(
             b'{"id":5,"error":{"code":10028,"message":"too_many_requests"},"testnet":false}',
