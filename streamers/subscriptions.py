@@ -66,7 +66,10 @@ class Subscriptions:
     def resync(self, symbols: Sequence[str]) -> None:
         """Ask for the whole state of these anew."""
         for part in self._parts(symbols):
-            self.outbox.extend(self._stream.resync(self._channel, part, self._number()))
+            texts = self._stream.resync(self._channel, part, self._number())
+            self.outbox.extend(texts)
+            if texts:  # what the answer leaves out has been given up, and is asked for again like any other
+                self._asked.update(dict.fromkeys(part, self._request_id))
 
     def change(self, added: Sequence[str], removed: Sequence[str], now: float, *, ask: bool = True) -> bool:
         """False when the venue has no frame for it. What was left out gets another chance. Without `ask` nothing is said yet."""

@@ -303,6 +303,15 @@ def test_a_whole_state_is_asked_for_anew_of_what_is_subscribed_here() -> None:
     assert made.resync([], 7.0) == [Event(SUBSCRIBED, {"resync": ["A", "B"]}), Send("resync 2 A B")]
 
 
+def test_what_is_not_granted_any_more_when_its_state_is_asked_for_anew_is_told() -> None:
+    made = proven("A B", stream=SilentStream(), url_subscribes=False)
+    made.control(Control("ack", 1, subscribed=("A", "B")), 1.0)
+    made.resync(["A", "B"], 2.0)
+    assert made.control(Control("ack", 2, subscribed=("A",)), 3.0) == []
+    assert Send("sub 3 B") in made.tick(8.0, 1)
+    assert made.control(Control("ack", 3, subscribed=()), 9.0) == [REFUSED_B]
+
+
 # --- login
 GRANTED = Control("ack", login=True, renewal="renew t0ken", renew_seconds=80.0)
 
