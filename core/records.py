@@ -180,6 +180,43 @@ INDEX_PRICES = _kind(
     Column("price", "float8", "index price in quote units"),
 )
 
+BOOK_SUMMARIES = _kind(
+    "book_summaries",
+    "a whole chain in one answer: what the venue says of each listed instrument at an instant, without greeks",
+    Column("bid_price", "float8", "best bid; absent: none", nullable=True),
+    Column("ask_price", "float8", "best ask; absent: none", nullable=True),
+    Column("mid_price", "float8", "between the two; absent where a side is empty", nullable=True),
+    Column("mark_price", "float8", "mark price", nullable=True),
+    Column("last_price", "float8", "price of the last trade", nullable=True),
+    Column("open_interest", "float8", "outstanding, in the instrument's amount unit", nullable=True),
+    Column("volume", "float8", "traded in 24 hours, in base units", nullable=True),
+    Column("volume_usd", "float8", "the same in USD", nullable=True),
+    Column("mark_iv", "float8", "of an option: implied volatility of the mark price, percent", nullable=True),
+    Column("underlying_price", "float8", "of an option: the price its model uses", nullable=True),
+    Column("interest_rate", "float8", "of an option: the interest its model uses, fraction", nullable=True),
+    Column("settlement_price", "float8", "venue's estimate of the price of delivery", nullable=True),
+    Column("funding_rate", "float8", "of a perpetual: fraction for 8 hours, as it is now", nullable=True),
+)
+
+SETTLEMENTS = _kind(
+    "settlements",
+    "what a daily settlement or a delivery came to, summed over all who held the instrument",
+    Column("type", "text", "settlement (daily) or delivery (at expiry)"),
+    Column("index_price", "float8", "index price it was settled by", nullable=True),
+    Column("mark_price", "float8", "price of the instrument it was settled at, in its price unit", nullable=True),
+    Column("position", "float8", "amount that was settled, in the instrument's amount unit", nullable=True),
+    Column("profit_loss", "float8", "realised by it, in the settlement currency", nullable=True),
+    Column("session_profit_loss", "float8", "of the whole session, realised or not, in the settlement currency", nullable=True),
+    Column("funding", "float8", "of a perpetual: funding of the session, in the settlement currency", nullable=True),
+    key=("type",),
+)
+
+DELIVERY_PRICES = _kind(
+    "delivery_prices",
+    "price that what expires on a day is delivered at; instrument_id is that of the index, event_at the moment of delivery",
+    Column("price", "float8", "mean of the index before the delivery, in quote units"),
+)
+
 PRICES = _kind(
     "prices",
     "prices of one instant, asked for on the schedule",
@@ -211,6 +248,9 @@ KINDS = {
         BOOK_DELTAS,
         BOOK_SNAPSHOTS,
         INDEX_PRICES,
+        BOOK_SUMMARIES,
+        SETTLEMENTS,
+        DELIVERY_PRICES,
         PRICES,
         RESOLUTIONS,
     )
@@ -238,6 +278,8 @@ class Instrument:
     listed_at_us: int | None = None
     expires_at_us: int | None = None
     attributes: Mapping[str, Any] | None = None
+    amount_unit: str | None = None  # what an amount of it counts, a volume and an open interest too where nothing else is said
+    price_unit: str | None = None  # what a price of it is in, for one unit of the base asset
 
 
 @dataclass(frozen=True, slots=True)

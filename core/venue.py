@@ -193,16 +193,17 @@ class StreamProtocol(Protocol):
         ...
 
 
-VENUE, INSTRUMENTS, MARKETS, UNRESOLVED = "venue", "instruments", "markets", "unresolved"
+VENUE, INSTRUMENTS, UNRECORDED, MARKETS, UNRESOLVED = "venue", "instruments", "unrecorded", "markets", "unresolved"
 
 
 @dataclass(frozen=True, slots=True)
 class Poll:
     """A periodic REST read: `requests` says what to ask, `parse` what the reply means.
 
-    `about`: what `requests` is given: nothing (VENUE), the symbols of the universe (INSTRUMENTS), the symbols of every market that trades
-    (MARKETS), or the ids of markets whose end has passed and whose result is not settled (UNRESOLVED). A poll without `every_seconds` is
-    not scheduled. With `follow` each answer names the next request, at most `max_pages` of them.
+    `about`: what `requests` is given: the symbols of the universe, which may be none yet (VENUE) or not (INSTRUMENTS), what is listed of the
+    same base assets and not in the universe (UNRECORDED), the symbols of every market that trades (MARKETS), or the ids of markets whose
+    end has passed and whose result is not settled (UNRESOLVED). A poll without `every_seconds` is not scheduled. With `follow` each
+    answer names the next request, at most `max_pages` of them.
     """
 
     name: str

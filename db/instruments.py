@@ -28,6 +28,8 @@ INSTRUMENTS = versions.Described(
         "listed_at": "timestamptz",
         "expires_at": "timestamptz",
         "attributes": "jsonb",
+        "amount_unit": "text",
+        "price_unit": "text",
     },
 )
 
@@ -117,7 +119,20 @@ def _row(i: Instrument) -> tuple[Any, ...]:
         moment(i.listed_at_us),
         moment(i.expires_at_us),
         attributes,
+        i.amount_unit,
+        i.price_unit,
     )
+
+
+def unrecorded(cursor: Cursor, venue: str, recorded: Sequence[str], *, limit: int) -> list[str]:
+    """Symbols that are listed, have not expired, share a base asset with the recorded ones and are none of them, in their order."""
+    cursor.execute(
+        "SELECT symbol FROM instruments WHERE venue = %s AND status NOT IN ('gone', 'unknown') AND coalesce(expires_at > now(), true) "
+        "AND base_asset IN (SELECT base_asset FROM instruments WHERE venue = %s AND symbol = ANY(%s)) AND symbol <> ALL(%s) "
+        "ORDER BY symbol LIMIT %s",
+        (venue, venue, list(recorded), list(recorded), limit),
+    )
+    return [symbol for (symbol,) in cursor.fetchall()]
 
 
 def last_of_sequence(cursor: Cursor, table: str, column: str, venue: str, lookback_hours: float) -> list[tuple[int, int, int]]:

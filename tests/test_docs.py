@@ -50,6 +50,11 @@ Generated from `db/tables/` and `core/records.py`; a test holds it to them.
 
 Two clocks: `event_at` is the venue's, `received_at` is ours at the socket. Both are UTC to the microsecond and never mixed. Prices and
 quantities are double precision and read back to the venue's own decimal (up to 15 significant digits). Market tables hold all venues.
+
+What an amount counts and what a price is in stands with each instrument, in `instruments.amount_unit` and `instruments.price_unit`: an
+inverse future counts USD and is priced in USD, an option that settles in its coin counts coins and is priced in the coin, what is linear
+counts coins and is priced in a stablecoin. `usd_value(price, price_unit, coin_price)` is the price in dollars; for an option `coin_price` is
+the ticker's `underlying_price`, or else its `index_price`.
 """
 
 

@@ -24,7 +24,8 @@ Migrate = Callable[..., None]
 
 #: view -> the columns that readers query
 VIEWS = {
-    "symbols": "venue symbol instrument_id status base_asset quote_asset contract_type tick_size lot_size listed_at expires_at updated_at",
+    "symbols": "venue symbol instrument_id status base_asset quote_asset contract_type tick_size lot_size listed_at expires_at updated_at "
+    "amount_unit price_unit",
     "book_ticker": "event_time received_at venue symbol update_id bid_price bid_qty ask_price ask_qty",
     "agg_trades": "trade_time received_at venue symbol agg_trade_id price quantity first_trade_id last_trade_id is_buyer_maker",
     "ingestion_stats": "venue channel shard stream frames rows repeated ignored quarantined lost last_event_at last_received_at committed_at last_lag",
@@ -32,11 +33,12 @@ VIEWS = {
 }
 CANDLES = "interval_seconds open high low close volume quote_volume trades closed"
 PUBLIC_VIEWS = {
-    "eth_option_quotes": "event_time received_at venue symbol expires_at option_type strike price_unit bid_price bid_quantity ask_price ask_quantity",
+    "eth_option_quotes": "event_time received_at venue symbol expires_at option_type strike price_unit bid_price bid_quantity ask_price ask_quantity "
+    "amount_unit",
     "eth_option_trades": "trade_time received_at venue symbol expires_at option_type strike price_unit trade_id price quantity side mark_price index_price "
-    "implied_volatility flags",
+    "implied_volatility flags amount_unit price_usd",
     "options_greeks": "event_time received_at venue symbol base_asset expires_at option_type strike price_unit mark_price underlying_price index_price "
-    "open_interest mark_iv bid_iv ask_iv delta gamma vega theta rho",
+    "open_interest mark_iv bid_iv ask_iv delta gamma vega theta rho amount_unit mark_usd",
     "perpetuals_ohlcv": f"open_time received_at venue symbol base_asset expires_at {CANDLES}",
     "futures_ohlcv": f"open_time received_at venue symbol base_asset expires_at {CANDLES}",
     "orderbooks": "event_time received_at venue symbol market_id outcome update_id side price quantity",
@@ -126,8 +128,8 @@ def test_no_view_is_unknown_here(built: Engine) -> None:
 def _instruments(query: Callable[..., list[tuple[Any, ...]]]) -> None:
     for number, (symbol, base, contract, attributes) in enumerate(
         [
-            ("ETH-25DEC26-3000-C", "ETH", "option", '{"option_type": "call", "strike": 3000.0, "price_unit": "ETH"}'),
-            ("BTC-25DEC26-80000-P", "BTC", "option", '{"option_type": "put", "strike": 80000.0, "price_unit": "BTC"}'),
+            ("ETH-25DEC26-3000-C", "ETH", "option", '{"option_type": "call", "strike": 3000.0}'),
+            ("BTC-25DEC26-80000-P", "BTC", "option", '{"option_type": "put", "strike": 80000.0}'),
             ("ETH-PERPETUAL", "ETH", "perpetual", None),
             ("ETHUSDT", "ETH", "PERPETUAL", None),
             ("ETH-25DEC26", "ETH", "future", None),
@@ -137,9 +139,9 @@ def _instruments(query: Callable[..., list[tuple[Any, ...]]]) -> None:
         start=1,
     ):
         query(
-            "INSERT INTO instruments (instrument_id, venue, symbol, status, base_asset, contract_type, attributes, first_seen_at, updated_at) "
-            "VALUES (%s, 'v', %s, 'open', %s, %s, %s, now(), now())",
-            (number, symbol, base, contract, attributes),
+            "INSERT INTO instruments (instrument_id, venue, symbol, status, base_asset, contract_type, attributes, price_unit, first_seen_at, updated_at) "
+            "VALUES (%s, 'v', %s, 'open', %s, %s, %s, %s, now(), now())",
+            (number, symbol, base, contract, attributes, base),
         )
 
 
@@ -166,6 +168,18 @@ def test_views_show_what_their_names_say(fresh_database_url: str, query: Callabl
         "order_book_snapshots": ["BTC-25DEC26-80000-P"],
     }
     assert query("SELECT option_type, strike, price_unit FROM eth_option_quotes") == [("call", 3000.0, "ETH")]
+    query("UPDATE trades SET price = 0.05, index_price = 2900")
+    query("UPDATE tickers SET mark_price = 0.05, index_price = 2900, underlying_price = CASE instrument_id WHEN 1 THEN 3000 END")
+    assert query("SELECT price_usd FROM eth_option_trades") == [(pytest.approx(145.0),)]
+    assert sorted(query("SELECT mark_usd FROM options_greeks")) == [(pytest.approx(145.0),), (pytest.approx(150.0),)]
+
+
+@pytest.mark.parametrize(
+    ("price", "unit", "coin", "usd"),
+    [(0.05, "ETH", 3000.0, 150.0), (12.5, "USDC", 3000.0, 12.5), (2890.5, "USD", None, 2890.5), (0.05, "ETH", None, None), (0.05, None, 3000.0, None)],
+)
+def test_a_price_in_dollars(query: Callable[..., list[tuple[Any, ...]]], price: float, unit: str | None, coin: float | None, usd: float | None) -> None:
+    assert query("SELECT usd_value(%s, %s, %s)", (price, unit, coin)) == [(None if usd is None else pytest.approx(usd),)]
 
 
 # --- running them ---------------------------------------------------------------------------------------------------------

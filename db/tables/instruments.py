@@ -19,6 +19,8 @@ def _described() -> list[Column]:  # type: ignore[type-arg]
         Column("listed_at", _AT, comment="when trading began or begins, venue's clock"),
         Column("expires_at", _AT, comment="when it is delivered, venue's clock"),
         Column("attributes", JSONB, comment="what else the venue says, as documented there"),
+        Column("amount_unit", Text, comment="what an amount counts: USD for inverse futures, the coin for options and what is linear"),
+        Column("price_unit", Text, comment="what a price is in: the coin for options that settle in it, else USD or a stablecoin"),
     ]
 
 

@@ -35,6 +35,7 @@ TICKERS = Comparison(
         *(Value(name, name, "float8", nullable=True) for name in ("mark_price", "index_price", "underlying_price", "last_price")),
         *(Value(name, name, "float8", nullable=True) for name in ("open_interest", "volume", *_GREEKS)),
         *(Value(name, name, "float8", nullable=True, zero_is_absent=True) for name in ("mark_iv", "bid_iv", "ask_iv")),
+        *(Value(value.ledger, value.table, "float8", nullable=True, zero_is_absent=True) for value in _BEST),
         Value("funding", "funding_rate", "float8", nullable=True),
     ),
 )

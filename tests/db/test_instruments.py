@@ -16,7 +16,8 @@ from db.moments import moment
 
 AT = 1_795_300_000_000_000
 MINUTE = 60_000_000
-BTC = Instrument("BTCUSDT", "TRADING", "BTC", "USDT", "PERPETUAL", "0.10", "0.001", AT - 9, AT + 9**15, {"deliveryDate": 1, "名": ["ü"]})
+ATTRIBUTES = {"deliveryDate": 1, "名": ["ü"]}
+BTC = Instrument("BTCUSDT", "TRADING", "BTC", "USDT", "PERPETUAL", "0.10", "0.001", AT - 9, AT + 9**15, ATTRIBUTES, "BTC", "USDT")
 ODD = Instrument("币安人生USDT", "TRADING", "币安人生", "USDT")
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -71,7 +72,7 @@ def test_frames_cannot_register_without_bound(connection: RawConnection, query: 
 # --- what the venue says --------------------------------------------------------------------------------------------------
 def test_a_first_listing_opens_a_row_of_history(describe: Callable[..., int], query: Query) -> None:
     assert describe([BTC, ODD], AT) == 2
-    described = "status, base_asset, quote_asset, contract_type, tick_size, lot_size, listed_at, expires_at, attributes"
+    described = "status, base_asset, quote_asset, contract_type, tick_size, lot_size, listed_at, expires_at, attributes, amount_unit, price_unit"
     expected = (
         "TRADING",
         "BTC",
@@ -81,7 +82,9 @@ def test_a_first_listing_opens_a_row_of_history(describe: Callable[..., int], qu
         "0.001",
         moment(AT - 9),
         moment(AT + 9**15),
-        {"deliveryDate": 1, "名": ["ü"]},
+        ATTRIBUTES,
+        "BTC",
+        "USDT",
     )
     assert query(f"SELECT {described} FROM instruments WHERE symbol = 'BTCUSDT'") == [expected]
     assert query(f"SELECT {described} FROM instrument_history h WHERE tick_size = '0.10'") == [expected]
@@ -100,7 +103,7 @@ def test_the_same_again_changes_nothing(describe: Callable[..., int], query: Que
     "change",
     [
         {"tick_size": "0.01"}, {"lot_size": None}, {"status": "SETTLING"}, {"contract_type": "X"}, {"base_asset": "Y"},
-        {"listed_at_us": None}, {"expires_at_us": AT}, {"attributes": {}}, {"attributes": None},
+        {"listed_at_us": None}, {"expires_at_us": AT}, {"attributes": {}}, {"attributes": None}, {"amount_unit": "USD"}, {"price_unit": None},
     ],
     ids=str,
 )  # fmt: skip
@@ -182,3 +185,23 @@ def test_the_last_id_of_each_instrument(connection: RawConnection, query: Query)
     ((instrument, last, event_us),) = found
     assert (instrument, last) == (one, 10)
     assert query("SELECT to_timestamp(%s / 1e6) = event_at FROM trades WHERE trade_id = 10", (event_us,)) == [(True,)]
+
+
+# --- what is listed beside what is recorded -------------------------------------------------------------------------------
+def test_what_is_listed_of_the_same_assets_and_not_recorded(describe: Callable[..., int], connection: RawConnection) -> None:
+    listed = {
+        "ETH-A": Instrument("ETH-A", "open", "ETH"),
+        "ETH-B": Instrument("ETH-B", "open", "ETH", expires_at_us=4_000_000_000_000_000),
+        "ETH-C": Instrument("ETH-C", "open", "ETH"),
+        "ETH-OVER": Instrument("ETH-OVER", "open", "ETH", expires_at_us=AT),
+        "ETH-GONE": Instrument("ETH-GONE", "open", "ETH"),
+        "BTC-A": Instrument("BTC-A", "open", "BTC"),
+    }
+    describe(list(listed.values()), AT)
+    describe([one for one in listed.values() if one.symbol != "ETH-GONE"], AT + MINUTE)
+    describe([Instrument("ETH-X", "open", "ETH")], AT, venue="elsewhere")
+    with connection, connection.cursor() as cursor:
+        assert instruments.unrecorded(cursor, "somewhere", ["ETH-A"], limit=10) == ["ETH-B", "ETH-C"]
+        assert instruments.unrecorded(cursor, "somewhere", ["ETH-A"], limit=1) == ["ETH-B"]
+        assert instruments.unrecorded(cursor, "somewhere", ["ETH-A", "BTC-A", "ETH-B"], limit=10) == ["ETH-C"]
+        assert instruments.unrecorded(cursor, "somewhere", [], limit=10) == []

@@ -77,6 +77,8 @@ def _instrument(raw: bytes) -> Instrument:
         listed_at_us=_microseconds(info.onboardDate),
         expires_at_us=_microseconds(info.deliveryDate),
         attributes={name: entry[name] for name in wire.DOCUMENTED if name in entry},
+        amount_unit=info.baseAsset,
+        price_unit=info.quoteAsset,
     )
 
 

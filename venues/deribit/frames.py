@@ -72,7 +72,8 @@ def identity(columns: Sequence[Any]) -> Any:
 _NO_GREEKS, _NO_STATS = wire.Greeks(), wire.Stats()
 
 
-def _tickers(rows: Sequence[wire.Ticker], received: Any) -> dict[str, Columns]:
+def tickers(rows: Sequence[wire.Ticker], received: Any) -> dict[str, Columns]:
+    """Of notifications or of replies."""
     greeks = [row.greeks or _NO_GREEKS for row in rows]
     return {
         TICKERS.name: {
@@ -82,6 +83,10 @@ def _tickers(rows: Sequence[wire.Ticker], received: Any) -> dict[str, Columns]:
             "settlement_price": settlement_prices(rows),
             "funding_rate": optional_floats([row.current_funding for row in rows]),
             "last_price": optional_floats([row.last_price for row in rows]),
+            "bid_price": optional_floats([row.best_bid_price or None for row in rows]),
+            "bid_quantity": optional_floats([row.best_bid_amount if row.best_bid_price else None for row in rows]),
+            "ask_price": optional_floats([row.best_ask_price or None for row in rows]),
+            "ask_quantity": optional_floats([row.best_ask_amount if row.best_ask_price else None for row in rows]),
             "open_interest": optional_floats([row.open_interest for row in rows]),
             "volume": optional_floats([(row.stats or _NO_STATS).volume for row in rows]),
             "underlying_price": optional_floats([row.underlying_price for row in rows]),
@@ -155,7 +160,7 @@ _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
 }
 _COLUMNS: dict[str, Callable[[Any, Any], dict[str, Columns]]] = {
     "quote": _quotes,
-    "ticker": _tickers,
+    "ticker": tickers,
     "trades": _trades,
     "book": book_rows,
     "deribit_price_index": _index_prices,

@@ -7,7 +7,7 @@ import msgspec
 
 from core.venue import Rejected, Reply, Request
 from venues.decoding import UNREADABLE, checked_text, reason_of
-from venues.deribit import wire
+from venues.deribit import wire_rest
 from venues.errors import BadReply, Unreadable
 from venues.replies import bad_reply
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 #: Credits of a request; only get_instruments costs more.
 CREDITS = 500
 
-ROWS = msgspec.json.Decoder(wire.Reply[list[msgspec.Raw]])
+ROWS = msgspec.json.Decoder(wire_rest.Reply[list[msgspec.Raw]])
 
 
 def request(method: str, params: Mapping[str, str | int], *, weight: int = CREDITS, max_bytes: int = 1 << 20) -> Request:

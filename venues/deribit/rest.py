@@ -8,13 +8,24 @@ from collections.abc import Sequence
 
 import msgspec
 
-from core.records import CANDLES, FUNDING_RATES, INDEX_PRICES, TICKERS, TRADES, Columns
-from core.venue import INSTRUMENTS, Decoded, Poll, Rejected, Reply, Request
-from venues.decoding import UNREADABLE, Milliseconds, booleans, checked_text, constant, floats, microseconds, optional_floats, reason_of
-from venues.deribit import wire
-from venues.deribit.frames import check_trade, settlement_prices, trades
-from venues.deribit.instruments import CURRENCIES, LIST, SUMMARIES, SUMMARY, parse_instruments, request_instruments
+from core.records import CANDLES, FUNDING_RATES, INDEX_PRICES, TRADES, Columns
+from core.venue import INSTRUMENTS, UNRECORDED, Decoded, Poll, Rejected, Reply, Request
+from venues.decoding import UNREADABLE, Milliseconds, booleans, constant, floats, microseconds, optional_floats, reason_of
+from venues.deribit import wire, wire_rest
+from venues.deribit.frames import check_trade, trades
+from venues.deribit.instruments import LIST, parse_instruments, request_instruments
 from venues.deribit.replies import asked, read_each, request, rows_of
+from venues.deribit.settlements import (
+    DELIVERY_POLL,
+    SETTLEMENT_PAGES,
+    SETTLEMENT_POLL,
+    follow_settlements,
+    parse_delivery_prices,
+    parse_settlements,
+    request_delivery_prices,
+    request_settlements,
+)
+from venues.deribit.summaries import BOOK, SUMMARY, parse_summaries, parse_ticker, request_recorded_summaries, request_tickers
 from venues.errors import BadReply
 from venues.replies import bad_reply
 
@@ -23,34 +34,6 @@ _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
 
 def _decoded(kind: str, columns: Columns, rejected: Sequence[Rejected]) -> Decoded:
     return Decoded(rows={kind: columns} if len(columns["event_at"]) else {}, rejected=rejected)
-
-
-# --- book summaries -------------------------------------------------------------------------------------------------------
-
-_SUMMARY = msgspec.json.Decoder(wire.BookSummary)
-
-
-def request_book_summaries(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
-    return SUMMARIES
-
-
-def parse_book_summaries(reply: Reply) -> Decoded:
-    """The whole chain of a currency at once, without greeks: those come with the tickers of the stream."""
-    rows, rejected = read_each(rows_of(reply), _SUMMARY, lambda row: checked_text(row.instrument_name))
-    columns = {
-        "symbol": [row.instrument_name for row in rows],
-        "event_at": microseconds([row.creation_timestamp for row in rows]),
-        "received_at": constant(reply.received_us, len(rows)),
-        "mark_price": optional_floats([row.mark_price for row in rows]),
-        "settlement_price": settlement_prices(rows),
-        "funding_rate": optional_floats([row.current_funding for row in rows]),
-        "last_price": optional_floats([row.last for row in rows]),
-        "open_interest": optional_floats([row.open_interest for row in rows]),
-        "volume": optional_floats([row.volume for row in rows]),
-        "underlying_price": optional_floats([row.underlying_price for row in rows]),
-        "mark_iv": optional_floats([row.mark_iv or None for row in rows]),
-    }
-    return _decoded(TICKERS.name, columns, rejected)
 
 
 # --- candles --------------------------------------------------------------------------------------------------------------
@@ -63,7 +46,7 @@ _INTERVALS = 3
 _SETTLED_US = 2_000_000
 _NO_DATA = "no_data"
 
-_CANDLES = msgspec.json.Decoder(wire.Reply[wire.Candles])
+_CANDLES = msgspec.json.Decoder(wire_rest.Reply[wire_rest.Candles])
 
 
 def request_candles(symbol: str, start_ms: int, end_ms: int) -> Request:
@@ -103,7 +86,7 @@ def parse_candles(reply: Reply) -> Decoded:
     return _decoded(CANDLES.name, columns, rejected)
 
 
-def _chart(reply: Reply) -> wire.Candles:
+def _chart(reply: Reply) -> wire_rest.Candles:
     try:
         found = _CANDLES.decode(reply.body).result
     except UNREADABLE as exc:
@@ -113,14 +96,14 @@ def _chart(reply: Reply) -> wire.Candles:
     return found
 
 
-def _candles(reply: Reply, found: wire.Candles) -> tuple[list[wire.Candle], list[Rejected]]:
+def _candles(reply: Reply, found: wire_rest.Candles) -> tuple[list[wire_rest.Candle], list[Rejected]]:
     arrays = (found.ticks, found.open, found.high, found.low, found.close, found.volume, found.cost)
     if len({len(array) for array in arrays}) != 1:
         raise bad_reply(reply, f"arrays of different lengths: {[len(array) for array in arrays]}")
     rows, rejected = [], []
     for i, values in enumerate(zip(*arrays, strict=True)):
         try:
-            rows.append(msgspec.convert(values, wire.Candle))
+            rows.append(msgspec.convert(values, wire_rest.Candle))
         except msgspec.ValidationError as exc:
             rejected.append(Rejected(i, reason_of(exc)))
     return rows, rejected
@@ -131,13 +114,13 @@ def _candles(reply: Reply, found: wire.Candles) -> tuple[list[wire.Candle], list
 #: Rows come once an hour; a day of them is one short page, and bridges an outage of the poll.
 _FUNDING_SPAN_MS = 24 * _HOUR_MS
 _PERPETUAL = "-PERPETUAL"
-_FUNDING = msgspec.json.Decoder(wire.FundingRate)
+_FUNDING = msgspec.json.Decoder(wire_rest.FundingRate)
 
 
 def request_funding_rates(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
-    """One request a perpetual among the symbols; while none is known, the inverse ones of the recorded currencies."""
+    """One request a perpetual among the symbols."""
     now_ms = now_us // 1000
-    perpetuals = [symbol for symbol in symbols if symbol.endswith(_PERPETUAL)] or [f"{currency}{_PERPETUAL}" for currency in CURRENCIES]
+    perpetuals = [symbol for symbol in symbols if symbol.endswith(_PERPETUAL)]
     span = {"start_timestamp": now_ms - _FUNDING_SPAN_MS, "end_timestamp": now_ms}
     return [request("get_funding_rate_history", {"instrument_name": symbol, **span}) for symbol in perpetuals]
 
@@ -160,7 +143,7 @@ def parse_funding_rates(reply: Reply) -> Decoded:
 
 #: Of the recorded currencies' inverse and linear instruments; one that does not exist is refused without harm to the others.
 INDEX_NAMES = ("eth_usd", "btc_usd", "eth_usdc", "btc_usdc")
-_INDEX = msgspec.json.Decoder(wire.IndexReply)
+_INDEX = msgspec.json.Decoder(wire_rest.IndexReply)
 
 
 def request_index_prices(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
@@ -182,12 +165,16 @@ def parse_index_price(reply: Reply) -> Decoded:
     return _decoded(INDEX_PRICES.name, columns, [])
 
 
+def _request_delivery_prices(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
+    return request_delivery_prices(INDEX_NAMES)
+
+
 # --- trades ---------------------------------------------------------------------------------------------------------------
 
 TRADES_POLL, TRADES_ROWS = "get_last_trades_by_instrument", 1000
 
 _TRADE = msgspec.json.Decoder(wire.Trade)
-_PAGE = msgspec.json.Decoder(wire.Reply[wire.TradesPage])
+_PAGE = msgspec.json.Decoder(wire_rest.Reply[wire_rest.TradesPage])
 
 
 def request_trades(symbol: str, start_seq: int | None = None, end_seq: int | None = None) -> Request:
@@ -204,7 +191,7 @@ def _request_newest_trades(symbols: Sequence[str], now_us: int) -> Sequence[Requ
     return [request_trades(symbol) for symbol in symbols]
 
 
-def trades_page(reply: Reply) -> wire.TradesPage:
+def trades_page(reply: Reply) -> wire_rest.TradesPage:
     try:
         return _PAGE.decode(reply.body).result
     except UNREADABLE as exc:
@@ -219,10 +206,14 @@ def parse_trades(reply: Reply) -> Decoded:
 POLLS = (
     # New strikes are listed within the day.
     Poll(LIST, 900, request_instruments, parse_instruments, queue="metadata"),
-    Poll(SUMMARY, 60, request_book_summaries, parse_book_summaries),
+    Poll(SUMMARY, 60, request_recorded_summaries, parse_summaries),
+    # Some thousand calls of 500 credits: a minute and a half of what comes back.
+    Poll(BOOK, 900, request_tickers, parse_ticker, about=UNRECORDED),
     Poll(CANDLE_POLL, 60, request_newest_candles, parse_candles, about=INSTRUMENTS),
     Poll("get_funding_rate_history", 3600, request_funding_rates, parse_funding_rates),
     Poll("get_index_price", 60, request_index_prices, parse_index_price),
+    Poll(DELIVERY_POLL, 3600, _request_delivery_prices, parse_delivery_prices),
+    Poll(SETTLEMENT_POLL, 3600, request_settlements, parse_settlements, follow=follow_settlements, max_pages=SETTLEMENT_PAGES),
     # Not scheduled: the backfill walks its pages (history.py).
     Poll(TRADES_POLL, None, _request_newest_trades, parse_trades, about=INSTRUMENTS, queue="backfill"),
 )

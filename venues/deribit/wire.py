@@ -4,7 +4,6 @@ Documents: docs.deribit.com, API 2.1.1 as of 2026-11. Fields we do not use are l
 a new field changes nothing. A number is a JSON number, now and then in exponent form, and null where there is none.
 """
 
-from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from msgspec import Meta, Raw, Struct
@@ -43,6 +42,10 @@ class Ticker(Struct, gc=False):
     mark_price: MaybeNumber = None
     index_price: MaybeNumber = None
     last_price: MaybeNumber = None
+    best_bid_price: MaybeNumber = None  # as in a quote
+    best_bid_amount: NotNegative | None = None
+    best_ask_price: MaybeNumber = None
+    best_ask_amount: NotNegative | None = None
     open_interest: NotNegative | None = None
     estimated_delivery_price: Number | str | None = None  # "expired" after expiry
     delivery_price: MaybeNumber = None
@@ -149,92 +152,3 @@ class Tokens(Struct):
 
     def __repr__(self) -> str:
         return "Tokens(…)"
-
-
-class Reply(Struct, Generic[T]):
-    """{"jsonrpc", "result", "usIn", "usOut", ...} of a REST call."""
-
-    result: T
-
-
-class IndexResult(Struct):
-    index_price: Positive
-
-
-class IndexReply(Struct):
-    result: IndexResult
-    usOut: Id
-
-
-class TradesPage(Struct):
-    trades: list[Raw]
-    has_more: bool = False
-
-
-class Candles(Struct):
-    """get_tradingview_chart_data: parallel arrays."""
-
-    status: str
-    ticks: list[Any] = []
-    open: list[Any] = []
-    high: list[Any] = []
-    low: list[Any] = []
-    close: list[Any] = []
-    volume: list[Any] = []
-    cost: list[Any] = []
-
-
-class Candle(Struct, gc=False, array_like=True):
-    tick: Milliseconds
-    open: Number
-    high: Number
-    low: Number
-    close: Number
-    volume: NotNegative
-    cost: MaybeNumber
-
-
-class FundingRate(Struct, gc=False):
-    timestamp: Milliseconds
-    interest_1h: Number
-
-
-class BookSummary(Struct, gc=False):
-    instrument_name: Symbol
-    creation_timestamp: Milliseconds
-    mark_price: MaybeNumber = None
-    last: MaybeNumber = None
-    open_interest: NotNegative | None = None
-    volume: NotNegative | None = None
-    mark_iv: MaybeNumber = None
-    underlying_price: MaybeNumber = None
-    estimated_delivery_price: Number | str | None = None
-    current_funding: MaybeNumber = None
-
-
-class Instrument(Struct):
-    """One entry of get_instruments, as far as it becomes columns; DOCUMENTED lists what is kept as attributes."""
-
-    instrument_name: Symbol
-    kind: str
-    base_currency: str
-    quote_currency: str
-    tick_size: Decimal
-    state: str | None = None  # since 2026-01-13
-    is_active: bool = True
-    settlement_period: str | None = None
-    settlement_currency: str | None = None
-    instrument_type: str | None = None  # linear or reversed
-    future_type: str | None = None  # the same, deprecated
-    min_trade_amount: Decimal | None = None
-    lot_size: Decimal | None = None
-    creation_timestamp: int | None = None
-    expiration_timestamp: int | None = None
-
-
-DOCUMENTED = (
-    *("instrument_id", "kind", "counter_currency", "settlement_currency", "settlement_period", "instrument_type", "future_type"),
-    *("option_type", "strike", "contract_size", "min_trade_amount", "tick_size_steps", "price_index", "underlying_type", "max_leverage"),
-    *("maker_commission", "taker_commission", "block_trade_commission", "block_trade_min_trade_amount", "block_trade_tick_size"),
-    "max_liquidation_commission",
-)

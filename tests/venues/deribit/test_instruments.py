@@ -1,13 +1,12 @@
-"""What Deribit trades: the list into instruments with their units, and the choice of what to record."""
+"""What Deribit trades: the list into instruments with their units."""
 
 import json
 
 import numpy as np
 import pytest
 
-from core.venue import Reply, Wanted
+from core.venue import Reply
 from venues import VENUES
-from venues.deribit import instruments
 from venues.deribit.units import usd_value
 from venues.errors import BadReply
 
@@ -124,13 +123,14 @@ UNITS = [
 
 @pytest.mark.parametrize(("entry", "expected"), UNITS)
 def test_units_stand_with_the_instrument(entry, expected) -> None:
-    attributes = parse([entry]).instruments[0].attributes
-    assert tuple(attributes[name] for name in ("amount_unit", "price_unit", "settlement")) == expected
+    (one,) = parse([entry]).instruments
+    assert (one.amount_unit, one.price_unit, (one.attributes or {})["settlement"]) == expected
 
 
-def test_the_worth_of_a_coin_settled_option() -> None:
-    assert usd_value(0.0425, 2000.0) == 85.0
-    assert usd_value(np.array([0.1, 0.2]), np.array([1000.0, 500.0])).tolist() == [100.0, 100.0]
+def test_the_worth_of_a_price() -> None:
+    assert usd_value(0.0425, "ETH", 2000.0) == 85.0
+    assert usd_value(0.0425, "USDC", 2000.0) == 0.0425
+    assert usd_value(np.array([0.1, 0.2]), "BTC", np.array([1000.0, 500.0])).tolist() == [100.0, 100.0]
 
 
 # --- what is whole
@@ -168,102 +168,6 @@ def test_a_list_that_is_none_is_bad(body) -> None:
         parse(body)
 
 
-# --- the choice
-
-
-def option(name: str, **fields):
-    return OPTION | {"instrument_name": name} | fields
-
-
-def summary(name: str, interest, **fields):
-    return {"instrument_name": name, "creation_timestamp": 1766332040000, "open_interest": interest, "underlying_price": 2000.0} | fields
-
-
-def rank(listed, summaries) -> list[str]:
-    return list(VENUE.universe.rank([reply(listed), reply(summaries, {"currency": "ETH"}, "get_book_summary_by_currency")], Wanted(99)))
-
-
-def test_the_requests_of_the_choice() -> None:
-    assert [(request.poll, dict(request.params)) for request in VENUE.universe.requests(Wanted(99))] == [
-        ("get_instruments", ALL),
-        ("get_book_summary_by_currency", {"currency": "ETH"}),
-    ]
-
-
-def test_perpetuals_then_futures_by_expiry_then_options_by_open_interest() -> None:
-    listed = [
-        option("ETH-25DEC26-1-C"),
-        option("ETH-25DEC26-2-C"),
-        option("ETH-25DEC26-3-C"),
-        option("ETH_USDC-25DEC26-4-C", quote_currency="USDC"),
-        PERPETUAL | {"instrument_name": "ETH-26MAR27", "settlement_period": "month", "expiration_timestamp": 1806048000000},
-        PERPETUAL | {"instrument_name": "ETH-25DEC26", "settlement_period": "month", "expiration_timestamp": 1798185600000},
-        PERPETUAL | {"instrument_name": "ETH_USDC-PERPETUAL"},
-        PERPETUAL,
-    ]
-    summaries = [
-        summary("ETH-25DEC26-1-C", 5.0),
-        summary("ETH-25DEC26-2-C", None),
-        summary("ETH-25DEC26-3-C", 7.5e2, underlying_price=None),
-    ]
-    assert rank(listed, summaries) == [
-        "ETH-PERPETUAL",
-        "ETH_USDC-PERPETUAL",
-        "ETH-25DEC26",
-        "ETH-26MAR27",
-        "ETH-25DEC26-3-C",
-        "ETH-25DEC26-1-C",
-        "ETH-25DEC26-2-C",
-        "ETH_USDC-25DEC26-4-C",
-    ]
-
-
-def test_what_is_not_open_or_not_of_the_currency_or_a_combo_is_not_chosen() -> None:
-    listed = [
-        option("A"),
-        option("B", state="settlement"),
-        option("C", is_active=False),
-        option("D", base_currency="BTC"),
-        option("E", kind="option_combo"),
-        option("F", kind="spot"),
-        option("G\0"),
-        {"instrument_name": "H"},
-    ]
-    assert rank(listed, [summary("A", 1.0), {"broken": True}]) == ["A"]
-
-
-def test_two_currencies_are_ranked_by_worth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instruments, "CURRENCIES", ("ETH", "BTC"))
-    listed = [
-        option("E1"),
-        option("E2"),
-        option("B1", base_currency="BTC"),
-        PERPETUAL | {"instrument_name": "BTC-PERPETUAL", "base_currency": "BTC"},
-        PERPETUAL,
-    ]
-    replies = [
-        reply(listed),
-        reply([summary("E1", 100.0), summary("E2", 9.0)], {}, "get_book_summary_by_currency"),
-        reply([summary("B1", 1.0, underlying_price=80_000.0)], {}, "get_book_summary_by_currency"),
-    ]
-    assert instruments.rank(replies, Wanted(99)) == ["ETH-PERPETUAL", "BTC-PERPETUAL", "E1", "B1", "E2"]
-
-
-@pytest.mark.parametrize(
-    ("listed", "summaries"),
-    [([OPTION], []), ([OPTION], [summary("A", None)]), ([OPTION | {"base_currency": "BTC"}], [summary("A", 1.0)])],
-    ids=["no summary", "no interest known", "nothing of the currency"],
-)
-def test_a_choice_among_nothing_is_bad(listed, summaries) -> None:
-    with pytest.raises(BadReply):
-        rank(listed, summaries)
-
-
-def test_a_choice_without_the_summaries_is_bad() -> None:
-    with pytest.raises(BadReply):
-        VENUE.universe.rank([reply([OPTION])], Wanted(99))
-
-
 # --- recorded
 
 
@@ -280,8 +184,7 @@ def test_the_recorded_lists(captures) -> None:
 
     def facts(symbol: str):
         one = found[symbol]
-        units = tuple(one.attributes[name] for name in ("amount_unit", "price_unit", "settlement"))
-        return one.tick_size, one.lot_size, one.expires_at_us, *units
+        return one.tick_size, one.lot_size, one.expires_at_us, one.amount_unit, one.price_unit, one.attributes["settlement"]
 
     assert facts("BTC-PERPETUAL") == ("0.5", "10.0", None, "USD", "USD", "BTC")
     assert facts("BTC-24JUN22") == ("0.5", "10.0", 1656057600000000, "USD", "USD", "BTC")

@@ -5,10 +5,10 @@ import json
 import pytest
 
 from core.venue import Reply
-from tests.venues.deribit.frames import TRADE, lists, sent
+from tests.venues.deribit.frames import OPTION, TRADE, lists, sent
 from venues import VENUES
 from venues.deribit.frames import decode
-from venues.deribit.rest import request_candles, request_trades
+from venues.deribit.rest import INDEX_NAMES, request_candles, request_trades
 from venues.errors import BadReply
 
 VENUE = VENUES["deribit"]
@@ -31,32 +31,44 @@ def test_the_polls_and_how_often_they_run() -> None:
     assert [(poll.name, poll.every_seconds, poll.about, poll.queue) for poll in VENUE.polls] == [
         ("get_instruments", 900, "venue", "metadata"),
         ("get_book_summary_by_currency", 60, "venue", "snapshots"),
+        ("get_order_book", 900, "unrecorded", "snapshots"),
         ("get_tradingview_chart_data", 60, "instruments", "snapshots"),
         ("get_funding_rate_history", 3600, "venue", "snapshots"),
         ("get_index_price", 60, "venue", "snapshots"),
+        ("get_delivery_prices", 3600, "venue", "snapshots"),
+        ("get_last_settlements_by_currency", 3600, "venue", "snapshots"),
         ("get_last_trades_by_instrument", None, "instruments", "backfill"),
     ]
 
 
 CHART = {"start_timestamp": MINUTE_MS - 120_000, "end_timestamp": MINUTE_MS + 5_500, "resolution": "1"}
 FUNDING = {"start_timestamp": MINUTE_MS + 5_500 - 86_400_000, "end_timestamp": MINUTE_MS + 5_500}
+RECORDED = ["ETH-PERPETUAL", "ETH_USDC-PERPETUAL", "ETH-25DEC26-3000-C"]
+OPTIONS_ASKED = [{"instrument_name": name, "depth": 1} for name in ("ETH-25DEC26-3000-C", "XRP_USDC-30JUN26-0d62-C")]
+SETTLEMENTS_ASKED = [
+    {"currency": currency, "type": type, "count": 1000} for currency in ("ETH", "USDC") for type in ("settlement", "delivery")
+]
 
 
 @pytest.mark.parametrize(
     ("poll", "symbols", "params"),
     [
-        ("get_book_summary_by_currency", ["A"], [{"currency": "ETH"}]),
+        ("get_book_summary_by_currency", RECORDED, [{"currency": "ETH"}, {"currency": "USDC"}]),
+        ("get_book_summary_by_currency", ["A", "SOL-PERPETUAL"], []),
+        ("get_order_book", [*RECORDED, "XRP_USDC-30JUN26-0d62-C", "ETH-CS-25DEC26-1_2"], OPTIONS_ASKED),
         ("get_tradingview_chart_data", ["A", "B"], [{"instrument_name": name, **CHART} for name in "AB"]),
         ("get_funding_rate_history", ["A", "ETH_USDC-PERPETUAL"], [{"instrument_name": "ETH_USDC-PERPETUAL", **FUNDING}]),
-        ("get_funding_rate_history", [], [{"instrument_name": "ETH-PERPETUAL", **FUNDING}]),
+        ("get_funding_rate_history", [], []),
         ("get_index_price", ["A"], [{"index_name": name} for name in ("eth_usd", "btc_usd", "eth_usdc", "btc_usdc")]),
+        ("get_delivery_prices", ["A"], [{"index_name": name, "offset": 0, "count": 10} for name in INDEX_NAMES]),
+        ("get_last_settlements_by_currency", RECORDED, SETTLEMENTS_ASKED),
         ("get_last_trades_by_instrument", ["A"], [{"instrument_name": "A", "count": 1000, "sorting": "desc"}]),
     ],
 )
 def test_requests(poll: str, symbols, params) -> None:
     requests = VENUE.poll(poll).requests(symbols, NOW_US)
     assert [dict(request.params) for request in requests] == params
-    assert {(request.path, request.weight) for request in requests} == {(f"/api/v2/public/{poll}", 500)}
+    assert {(request.path, request.weight) for request in requests} <= {(f"/api/v2/public/{poll}", 500)}
 
 
 # --- book summaries
@@ -72,20 +84,29 @@ SUMMARY = {
     "underlying_price": 2975.49,
     "estimated_delivery_price": 2971.47,
     "bid_price": None,
+    "ask_price": 5.35e-2,
+    "mid_price": None,
+    "volume_usd": 28341.12,
+    "interest_rate": 0.0,
 }
 
 
-def test_a_chain_of_summaries_is_a_ticker_each() -> None:
+def test_a_chain_is_a_row_an_instrument() -> None:
     perpetual = {"instrument_name": "ETH-PERPETUAL", "creation_timestamp": 1766332040123, "current_funding": -1e-5, "mark_iv": 0.0}
     decoded = parse("get_book_summary_by_currency", [SUMMARY, perpetual], currency="ETH")
-    assert lists(decoded.rows["tickers"]) == {
+    assert lists(decoded.rows["book_summaries"]) == {
         "symbol": ["ETH-25DEC26-3000-C", "ETH-PERPETUAL"],
         "event_at": [1766332040123000] * 2,
         "received_at": [NOW_US] * 2,
+        "bid_price": None,
+        "ask_price": [0.0535, None],
+        "mid_price": None,
         "mark_price": [0.0531, None],
         "settlement_price": [2971.47, None],
         "funding_rate": [None, -0.00001],
         "last_price": None,
+        "volume_usd": [28341.12, None],
+        "interest_rate": [0.0, None],
         "open_interest": [1124.7, None],
         "volume": [175.6, None],
         "underlying_price": [2975.49, None],
@@ -96,7 +117,7 @@ def test_a_chain_of_summaries_is_a_ticker_each() -> None:
 def test_a_broken_summary_is_rejected_by_its_place() -> None:
     decoded = parse("get_book_summary_by_currency", [SUMMARY, SUMMARY | {"mark_price": "x"}, SUMMARY | {"instrument_name": "A\0"}, SUMMARY])
     assert [rejected.frame for rejected in decoded.rejected] == [1, 2]
-    assert len(decoded.rows["tickers"]["symbol"]) == 2
+    assert len(decoded.rows["book_summaries"]["symbol"]) == 2
 
 
 def test_no_summaries_are_no_rows() -> None:
@@ -112,8 +133,25 @@ def test_no_summaries_are_no_rows() -> None:
 )
 def test_recorded_summaries(name: str, marks, interest, captures) -> None:
     body, params = recorded(captures, name)
-    columns = lists(parse("get_book_summary_by_currency", body, **params).rows["tickers"])
+    columns = lists(parse("get_book_summary_by_currency", body, **params).rows["book_summaries"])
     assert (columns["mark_price"], columns["open_interest"]) == (marks, interest)
+
+
+# --- greeks of the rest of a chain
+
+
+def test_an_order_book_says_what_a_ticker_says(batch) -> None:
+    book = {**OPTION, "change_id": 7, "bids": [[0.1255, 29.3]], "asks": []}
+    told = lists(parse("get_order_book", book, instrument_name=OPTION["instrument_name"], depth=1).rows["tickers"])
+    same = lists(decode("ticker", batch([sent("ticker.BTC-25DEC26-76000-C.100ms", OPTION)])).rows["tickers"])
+    assert told.pop("received_at") == [NOW_US] and same.pop("received_at")
+    assert told == same
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"result":null}', b'{"result":{"timestamp":1766332040123}}'], ids=repr)
+def test_an_order_book_that_is_none_is_bad(body: bytes) -> None:
+    with pytest.raises(BadReply):
+        parse("get_order_book", body)
 
 
 # --- candles
