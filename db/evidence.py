@@ -145,6 +145,15 @@ _Single = SocketOpened | SocketProven | SocketEnded | _Gap
 Note = _Single | SequenceGap | Unread
 
 
+def doubted(cursor: Cursor, place: Place) -> set[int]:
+    """Instruments of a channel that are in doubt now."""
+    cursor.execute(
+        "SELECT instrument_id FROM data_gaps WHERE venue = %s AND channel = %s AND cause = 'book' AND state = 'open'",
+        (place.venue, place.channel),
+    )
+    return {number for (number,) in cursor.fetchall()}
+
+
 def write(cursor: Cursor, notes: Sequence[Note]) -> None:
     """Write notes in their order; the frequent ones in bulk."""
     for note in notes:
@@ -242,7 +251,7 @@ def _unwanted(cursor: Cursor, note: Unwanted) -> None:
     cursor.execute(
         "UPDATE data_gaps g SET received_to = %s, state = 'missing' FROM instruments i WHERE g.instrument_id = i.instrument_id "
         "AND g.venue = %s AND g.channel = %s AND g.shard = %s AND g.state = 'open' AND g.cause = ANY(%s) AND (i.symbol = ANY(%s)) <> %s",
-        (moment(note.at_us), note.place.venue, note.place.channel, note.place.shard, list(UNHEARD), list(note.symbols), note.listed),
+        (moment(note.at_us), note.place.venue, note.place.channel, note.place.shard, [*UNHEARD, "book"], list(note.symbols), note.listed),
     )
 
 

@@ -10,7 +10,7 @@ from core.records import Columns
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, Note, NumberGap, Place
 from tasks.books import Books, Doubt
-from tasks.continuity import Sockets
+from tasks.continuity import Chain, Sockets
 
 
 def number_gaps(
@@ -66,13 +66,19 @@ def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Co
     return Replayed(taken.rows, notes, wishes, taken.unknown)
 
 
+def follow(chain: Chain, place: Place, rows: Mapping[str, Columns]) -> tuple[list[Note], set[str]]:
+    """The batch along its chain: (notes, symbols whose whole state should be asked for anew)."""
+    notes, wanted = chain.follow(place, rows)
+    return notes, _symbols(rows, wanted)
+
+
 def _symbols(rows: Mapping[str, Columns], wanted: set[int]) -> set[str]:
     if not wanted:
         return set()
     return {
         symbol
         for columns in rows.values()
-        for number, symbol in zip(columns["instrument_id"].tolist(), columns["symbol"], strict=True)
+        for number, symbol in zip(np.asarray(columns["instrument_id"]).tolist(), columns["symbol"], strict=True)
         if number in wanted
     }
 

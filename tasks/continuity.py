@@ -1,6 +1,6 @@
 """What is missing, told from what came: holes in a venue's ids, and times when no socket of a shard could hear. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from core import journal
 from core.records import Columns, Kind
 from core.venue import Numbered
-from db.evidence import GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven
+from db.evidence import BookDoubted, BookTrusted, GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven
 
 #: Ended connections whose late repeats are still recognised; a producer repeats at most what one outage held back.
 MAX_ENDED = 16
@@ -62,24 +62,40 @@ class Sequence(_Followed):
 
 
 class Chain(_Followed):
-    """Updates that name the one before them. One that names an update above the last we know proves a loss, whose size nobody knows.
+    """Updates that name the one before them. One that names an update above the last we know proves a loss, whose size nobody knows:
+    what they change is in doubt until its next whole state. `broken`: instruments that are.
 
     One that names an older update overlaps: a second connection may cut the same changes into other updates. A whole state at or
     above the last update is where the chain goes on.
     """
 
-    def __init__(self, kind: Kind, known: list[tuple[int, int, int]]) -> None:
+    def __init__(self, kind: Kind, known: list[tuple[int, int, int]], broken: Collection[int] = ()) -> None:
         super().__init__(known)
         assert kind.chain is not None
         self._kind, (self._previous, self._own) = kind, kind.chain
+        self._broken = set(broken)
 
-    def gaps(self, place: Place, rows: Mapping[str, Columns]) -> list[SequenceGap]:
-        """Take in a batch (kind -> columns with instrument_id) and tell where its updates do not follow."""
-        parts = [self._updates(columns) for name, columns in rows.items() if name in (self._kind.name, self._kind.states)]
+    def follow(self, place: Place, rows: Mapping[str, Columns]) -> tuple[list[Note], set[int]]:
+        """Take in a batch (kind -> columns with instrument_id): (what is doubted and trusted again, whose state is to be asked for)."""
+        parts = {name: self._updates(columns) for name, columns in rows.items() if name in (self._kind.name, self._kind.states)}
         if not parts:
-            return []
-        holes = self._holes(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        return [SequenceGap(place, instrument, None, None, since, event) for instrument, _, _, since, event in holes]
+            return [], set()
+        holes = self._holes(*(np.concatenate(column) for column in zip(*parts.values(), strict=True)))
+        told = [(number, False, instrument, since or event) for instrument, _, number, since, event in holes]
+        concerned, before = self._broken.union(instrument for _, _, instrument, _ in told), set(self._broken)
+        if concerned and self._kind.states in parts:
+            instruments, numbers, _, events = (column.tolist() for column in parts[self._kind.states])
+            states = zip(numbers, instruments, events, strict=True)
+            told += [(number, True, instrument, event) for number, instrument, event in states if instrument in concerned]
+        notes: list[Note] = []
+        for _, whole, instrument, event in sorted(told):
+            if whole and instrument in self._broken:
+                self._broken.remove(instrument)
+                notes.append(BookTrusted(place, instrument, event))
+            elif not whole and instrument not in self._broken:
+                self._broken.add(instrument)
+                notes.append(BookDoubted(place, instrument, event, "a change does not follow the one before it"))
+        return notes, self._broken - before
 
     def _updates(self, columns: Columns) -> tuple[Any, Any, Any, Any]:
         """One row an update; a state follows nothing."""

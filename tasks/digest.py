@@ -1,6 +1,5 @@
 """Journal entries of one stream into what must be written: rows, notes, and the new offset. No I/O but the symbol registry."""
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
 from tasks import subscriptions
-from tasks.bookkeeping import number_gaps, replay, witnessed
+from tasks.bookkeeping import follow, number_gaps, replay, witnessed
 from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
@@ -91,7 +90,7 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
         elif entry.header.type == journal.REPLY:
             _read_reply(reader, page, entry, condemned)
         elif entry.header.type == journal.REFUSED:
-            _note_refused(reader, page, entry.header)
+            _note(page, [subscriptions.refusal(reader.sockets.place, entry.header)])
         else:
             page.notes += reader.sockets.event(entry.header)
             if reader.books is not None:
@@ -178,14 +177,6 @@ def _hear_witness(reader: Reader, page: _Page, header: Header) -> None:
     reader.wants_rotation |= in_vain
 
 
-def _note_refused(reader: Reader, page: _Page, header: Header) -> None:
-    """A reply that never came is a counted row too, with the request in the place of the answer."""
-    context = header.context or {}
-    page.counts.quarantined += 1
-    request = json.dumps({"path": context.get("path"), "params": context.get("params")}, ensure_ascii=False).encode()
-    page.notes.append(_unread(reader, header, -1, str(context.get("cause", "refused")), request))
-
-
 def _decoded(decode: Callable[[], Decoded], count: int, condemned: str | None) -> Decoded:
     if condemned is not None:
         return _all_rejected(count, condemned)
@@ -228,7 +219,9 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
         if reader.sequence is not None and kind.sequence:
             page.notes += reader.sequence.gaps(reader.sockets.place, columns["instrument_id"], columns[kind.sequence], columns["event_at"])
     if reader.chain is not None:
-        page.notes += reader.chain.gaps(reader.sockets.place, stored)
+        notes, wishes = follow(reader.chain, reader.sockets.place, stored)
+        page.notes += notes
+        reader.wishes |= wishes
     first = min((int(columns["event_at"][0]) for columns in stored.values()), default=None)
     return first, max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
 

@@ -14,6 +14,7 @@ from core.journal import Journal, StreamName
 from core.records import KINDS
 from core.settings import Settings
 from db import engine, offsets
+from db.evidence import doubted
 from db.instruments import InstrumentIds, last_of_sequence
 from db.writing import Batch, Work, commit, prepare
 from tasks import book_state, digest, lifecycle
@@ -237,7 +238,8 @@ class Drain:
             return IdSequence(last(kind.name, kind.sequence)), None
         if kind is not None and kind.chain:
             tables = [table for table in (kind.name, kind.states) if table]
-            return None, Chain(kind, [known for table in tables for known in last(table, kind.chain[1])])
+            known = [numbers for table in tables for numbers in last(table, kind.chain[1])]
+            return None, Chain(kind, known, doubted(cursor, digest.place_of(stream)))
         return None, None
 
     def report(self) -> None:

@@ -1,4 +1,4 @@
-"""What a streamer says of its subscriptions, as notes: from which instruments nothing comes, and what the venue answered. Pure."""
+"""What processes say beside data, as notes: from which instruments nothing comes, and what the venue answered or refused. Pure."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +26,13 @@ def notes_of(place: Place, header: Header, known: Callable[[Sequence[str]], Mapp
     if error := context.get("error"):
         found.append(_told(place, header, f"the venue answered a request with an error: {error}"))
     return found
+
+
+def refusal(place: Place, header: Header) -> Unread:
+    """A reply that never came is a counted row too, with the request in the place of the answer."""
+    context = header.context or {}
+    request = json.dumps({"path": context.get("path"), "params": context.get("params")}, ensure_ascii=False).encode()
+    return Unread(place, header.connection_id, header.batch_no, -1, header.first_us, str(context.get("cause", "refused")), request)
 
 
 def _told(place: Place, header: Header, reason: str, names: Sequence[str] = ()) -> Unread:

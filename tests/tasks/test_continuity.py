@@ -12,7 +12,7 @@ from core import journal
 from core.journal import Header
 from core.records import BOOK_DELTAS
 from core.venue import Numbered
-from db.evidence import GapClosed, GapOpened, Place, SocketEnded, SocketOpened, SocketProven
+from db.evidence import BookDoubted, GapClosed, GapOpened, Place, SocketEnded, SocketOpened, SocketProven
 from tasks.continuity import MAX_ENDED, Chain, Connection, Sequence, Sockets
 
 PLACE = Place("venue", "channel", "0")
@@ -195,54 +195,71 @@ def chain(*known: tuple[int, int, int]) -> Chain:
     return Chain(BOOK_DELTAS, list(known))
 
 
-def breaks(following: Chain, rows: dict[str, dict[str, Any]]) -> list[tuple[int, int | None, int]]:
-    found = following.gaps(PLACE, rows)
-    assert {(gap.first_missing, gap.last_missing) for gap in found} <= {(None, None)}, "the size of the loss is not known"
-    return [(gap.instrument_id, gap.event_from_us, gap.event_to_us) for gap in found]
+def told(following: Chain, rows: dict[str, dict[str, Any]]) -> list[tuple[int, str, int]]:
+    """(instrument, doubted or trusted, since or at), and what is wanted is just what is doubted at the end."""
+    notes, wanted = following.follow(PLACE, rows)
+    last = {note.instrument_id: isinstance(note, BookDoubted) for note in notes}
+    assert wanted == {instrument for instrument, in_doubt in last.items() if in_doubt}
+    return [
+        (note.instrument_id, "doubted", note.since_us) if isinstance(note, BookDoubted) else (note.instrument_id, "trusted", note.event_us)
+        for note in notes
+    ]
 
 
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
         pytest.param(updates((1, 10, 15), (2, 900, 907), (1, 15, 40), (2, 907, 908)), [], id="it follows"),
-        pytest.param(updates((1, 10, 15), (1, 16, 40)), [(1, 15_000, 40_000)], id="a break inside the batch"),
-        pytest.param(updates((1, 11, 15), (1, 15, 16)), [(1, 777, 15_000)], id="a break at its beginning"),
-        pytest.param(updates((1, 11, 15), (1, 17, 18)), [(1, 777, 15_000), (1, 15_000, 18_000)], id="two"),
+        pytest.param(updates((1, 10, 15), (1, 16, 40)), [(1, "doubted", 15_000)], id="a break inside the batch"),
+        pytest.param(updates((1, 11, 15), (1, 15, 16)), [(1, "doubted", 777)], id="a break at its beginning"),
+        pytest.param(updates((1, 11, 15), (1, 17, 18)), [(1, "doubted", 777)], id="two are one doubt"),
         pytest.param(updates((1, 15, 40), (1, 10, 15)), [], id="reordered inside the batch"),
         pytest.param(updates((1, 8, 9), (1, 9, 10), (1, 10, 11)), [], id="a repeat, then it follows"),
         pytest.param(updates((1, 8, 12), (1, 12, 14), (1, 10, 13)), [], id="a second connection that cuts otherwise"),
         pytest.param(states((1, 30)) | updates((1, 30, 31)), [], id="a state, and on from there"),
         pytest.param(states((1, 5)) | updates((1, 10, 31)), [], id="a late state"),
-        pytest.param(states((1, 30)) | updates((1, 32, 33)), [(1, 30_000, 33_000)], id="a break behind a state"),
+        pytest.param(states((1, 30)) | updates((1, 32, 33)), [(1, "doubted", 30_000)], id="a break behind a state"),
+        pytest.param(states((1, 34)) | updates((1, 20, 33)), [(1, "doubted", 777), (1, "trusted", 34_000)], id="a state behind a break"),
         pytest.param(updates((7, 99, 100)), [], id="the first of an instrument"),
         pytest.param({}, [], id="nothing"),
         pytest.param({"trades": {}}, [], id="rows of another kind"),
     ],
 )
 def test_a_chain_breaks_where_an_update_names_one_that_never_came(rows: dict[str, dict[str, Any]], expected: list[Any]) -> None:
-    assert breaks(chain((1, 10, 777), (2, 900, 888)), rows) == expected
+    assert told(chain((1, 10, 777), (2, 900, 888)), rows) == expected
 
 
-def test_a_chain_goes_on_over_batches_and_tells_a_break_once() -> None:
+def test_a_broken_chain_is_in_doubt_until_a_whole_state() -> None:
     following = chain()
-    assert breaks(following, states((1, 10), (2, 7))) == []
-    assert breaks(following, updates((1, 10, 12), (2, 8, 9))) == [(2, 7_000, 9_000)]
-    assert breaks(following, updates((1, 12, 13), (2, 9, 30))) == []
+    assert told(following, states((1, 10), (2, 7))) == []
+    assert told(following, updates((1, 10, 12), (2, 8, 9))) == [(2, "doubted", 7_000)]
+    assert told(following, updates((1, 12, 13), (2, 9, 30))) == []
+    assert told(following, updates((1, 13, 14), (2, 33, 34))) == [], "it is in doubt already"
+    assert told(following, states((2, 34)) | updates((2, 34, 35))) == [(2, "trusted", 34_000)]
+    assert told(following, updates((2, 40, 41))) == [(2, "doubted", 35_000)]
+
+
+def test_a_doubt_outlives_the_drain() -> None:
+    following = Chain(BOOK_DELTAS, [(1, 10, 777)], {1})
+    assert told(following, updates((1, 12, 13))) == []
+    assert told(following, states((1, 20))) == [(1, "trusted", 20_000)]
 
 
 def test_of_what_is_known_the_greatest_counts() -> None:
-    assert breaks(chain((1, 20, 5), (1, 10, 777)), updates((1, 20, 21))) == []
-    assert breaks(chain((1, 10, 777), (1, 20, 5)), updates((1, 20, 21))) == []
+    assert told(chain((1, 20, 5), (1, 10, 777)), updates((1, 20, 21))) == []
+    assert told(chain((1, 10, 777), (1, 20, 5)), updates((1, 20, 21))) == []
 
 
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=60, unique=True).map(sorted), st.sets(st.integers(0, 59)), st.integers(1, 8))
-def test_told_breaks_are_just_the_updates_behind_a_lost_one(ids: list[int], lost: set[int], size: int) -> None:
+def test_a_chain_is_doubted_just_where_a_lost_update_shows(ids: list[int], lost: set[int], size: int) -> None:
     sent = [(1, before, own) for before, own in pairwise(ids)]
     came = [row for place, row in enumerate(sent) if place not in lost]
-    following, told = chain((1, ids[0], 1)), []
+    following, found = chain((1, ids[0], ids[0] * 1000)), []
     for at in range(0, len(came), size):
-        told += [event // 1000 for _, _, event in breaks(following, updates(*came[at : at + size]))]
-    assert told == [own for place, (_, _, own) in enumerate(sent) if place not in lost and place - 1 in lost]
+        found += told(following, updates(*came[at : at + size]))
+    shown = [place for place in range(len(sent)) if place not in lost and place - 1 in lost]
+    last_before = [own for place, (_, _, own) in enumerate(sent) if shown and place < shown[0] and place not in lost]
+    assert found == ([(1, "doubted", (last_before or [ids[0]])[-1] * 1000)] if shown else [])
 
 
 def test_a_socket_that_was_open_and_silent_was_frozen() -> None:

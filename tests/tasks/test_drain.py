@@ -158,7 +158,9 @@ def test_a_hole_in_the_ids_is_a_gap_row_even_across_drains(farm: Settings, journ
 
 
 @pytest.mark.skipif("deribit" not in VENUES, reason="its folder is deleted")
-def test_a_broken_chain_is_a_gap_row_of_unknown_size_even_across_drains(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+def test_a_broken_chain_is_a_gap_until_the_whole_state_that_is_asked_for(
+    farm: Settings, journal: Journal, board: Board, query: Query
+) -> None:
     def book(own: int, previous: int | None = None) -> bytes:
         data = {"timestamp": time.time_ns() // 1_000_000, "instrument_name": "A", "change_id": own, "bids": [["new", 1.5, 2.0]], "asks": []}
         if previous is not None:
@@ -172,12 +174,17 @@ def test_a_broken_chain_is_a_gap_row_of_unknown_size_even_across_drains(farm: Se
     socket.send(book(13, 12), book(20, 17))
     drain_all(farm, journal, board)
     assert ids(query, "book_snapshots", "update_id") + ids(query, "book_deltas", "update_id") == [10, 12, 13, 20]
-    assert query("SELECT cause, first_missing, last_missing, state FROM data_gaps") == [("sequence", None, None, "missing")]
-    socket.send(book(30), book(31, 30))
+    gaps = "SELECT cause, first_missing, last_missing, state, event_to IS NULL FROM data_gaps"
+    assert query(gaps) == [("book", None, None, "open", True)]
+    assert board.resyncs(["deribit:book:0:a"]) == {"deribit:book:0:a": ["A"]}
+    socket.send(book(21, 20), book(40, 33))
     drain_all(farm, journal, board)
-    socket.send(book(32, 31))
+    assert board.resyncs(["deribit:book:0:a"]) == {}, "it is asked for once"
+    socket.send(book(50), book(51, 50))
     drain_all(farm, journal, board)
-    assert query("SELECT count(*) FROM data_gaps") == [(1,)]
+    socket.send(book(52, 51))
+    drain_all(farm, journal, board)
+    assert query(gaps) == [("book", None, None, "missing", False)]
 
 
 def test_a_deaf_time_is_a_gap_row_that_closes_with_the_next_data(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
