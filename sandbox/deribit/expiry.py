@@ -1,5 +1,6 @@
 """Instruments that end and begin: states, delivery prices, and the chains listed in their place."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,16 @@ class Expiry:
         listing = self._venue.listings[symbol]
         found = [row["price"] for row in self.deliveries if row["expiry_ms"] == listing.expiry_ms and row["base"] == listing.base]
         return float(found[-1]) if found else float(self._venue.market.pricing.index[symbol])
+
+    def end_now(self, name: str | None) -> None:
+        """Bring the end of an instrument's chain, or of the nearest one, forward to this moment."""
+        venue, now_ms = self._venue, self._venue.clock.now_us() // 1000
+        dated = [row for row in venue.listings if row.state == "open" and row.period != "perpetual" and name in (None, row.name)]
+        if dated:
+            nearest = min(dated, key=lambda row: row.expiry_ms)
+            ending = [s for s, row in enumerate(venue.listings) if (row.base, row.expiry_ms) == (nearest.base, nearest.expiry_ms)]
+            for symbol in ending:
+                venue.listings[symbol] = replace(venue.listings[symbol], expiry_ms=now_ms)
 
     def run(self, now_ms: int) -> None:
         venue = self._venue

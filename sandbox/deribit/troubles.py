@@ -37,7 +37,7 @@ KINDS = Kinds(
         "too_many_requests": {},
         "short_page": {},
     },
-    instant=faults.INSTANT | {"heartbeat_close": {"route": None}},
+    instant=faults.INSTANT | {"heartbeat_close": {"route": None}, "expire": {"symbol": None}},
 )
 
 
@@ -53,6 +53,9 @@ class Troubles(Afflictions):
                 if socket.out:
                     socket.flush(self._venue.clock.now_us())
         super().begin(fault)
+        if fault.kind == "expire":
+            self._venue.expiry.end_now(fault.fields["symbol"])
+            fault.take()
         if fault.kind == "heartbeat_close":
             for socket in self.chosen(fault):
                 socket.close(4000, "heartbeat close", "heartbeat_close")

@@ -182,6 +182,20 @@ def test_expired_between_listing_and_subscribing(sandbox: Any, client: Any, get:
     assert (told["instrument_name"], told["state"]) == (names[0], "delivered")
 
 
+def test_a_chain_ends_on_command(sandbox: Any, client: Any, get: Any) -> None:
+    rows = get("get_instruments", currency="BTC", kind="option")
+    ended = max(rows, key=lambda row: row["expiration_timestamp"])["instrument_name"]
+    with client() as peer:
+        peer.subscribe("instrument.state.option.BTC")
+        sandbox.fault(kind="expire", symbol=ended)
+        for state in ("settlement", "delivered"):
+            peer.until(lambda _, state=state: {(ended, state)} <= {(d["instrument_name"], d["state"]) for d in peer.data("instrument.state")})
+        told = {data["instrument_name"].rsplit("-", 2)[0] for data in peer.data("instrument.state")}
+    assert told == {ended.rsplit("-", 2)[0]}, "and no other chain"
+    delivered = get("get_last_settlements_by_currency", currency="BTC", type="delivery", count=1000)["settlements"]
+    assert ended in {row["instrument_name"] for row in delivered}
+
+
 def test_too_many_requests_end_the_session(sandbox: Any, client: Any) -> None:
     with client() as peer:
         sandbox.fault(kind="too_many_requests")
