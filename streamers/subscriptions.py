@@ -16,6 +16,8 @@ PROOF_DEADLINES = 5
 #: A name that an ack left out is asked for again after this share of the first-frame deadline: time for a new listing to reach the
 #: sockets, and the answer still comes before a connection to which nothing was granted is given up.
 REASK_SHARE = 0.5
+#: What has been left out twice, and told, is asked for now and then: an instrument may be granted again.
+REFUSED_SECONDS = 300.0
 
 
 class Subscriptions:
@@ -30,8 +32,9 @@ class Subscriptions:
         self._asked_again: set[str] = set()
         self._named = False
         self._asked: dict[str, int] = {}  # symbol -> the request whose answer counts
-        # symbol that an ack left out -> when it is asked for again; inf once it has been
+        # symbol that an ack left out -> when it is asked for again; inf while that is not answered
         self._missing: dict[str, float] = {}
+        self._refusals: dict[str, int] = {}
         self._request_id = 0
 
     @property
@@ -73,11 +76,12 @@ class Subscriptions:
 
     def change(self, added: Sequence[str], removed: Sequence[str], now: float, *, ask: bool = True) -> bool:
         """False when the venue has no frame for it. What was left out gets another chance. Without `ask` nothing is said yet."""
-        for known in (self._unproven, self._missing, self._asked):
+        for known in (self._unproven, self._missing, self._asked, self._refusals):
             for symbol in removed:
                 known.pop(symbol, None)
         wanted = [*added, *self._missing]
         self._missing.clear()
+        self._refusals.clear()
         self.expect(wanted, now)
         return not ask or self.ask(wanted, removed)
 
@@ -89,15 +93,18 @@ class Subscriptions:
         self._missing.pop(symbol, None)
 
     def granted(self, request_id: int | None, subscribed: Sequence[str], now: float) -> list[str]:
-        """What the answer to a request leaves out is asked for once more; returns what was left out again."""
+        """What the answer to a request leaves out is asked for once more, soon, and then now and then; returns what was left out for the
+        second time."""
         for symbol in subscribed:
-            self._asked.pop(symbol, None)
-            self._missing.pop(symbol, None)
+            for known in (self._asked, self._missing, self._refusals):
+                known.pop(symbol, None)
         left_out = [symbol for symbol, asked in self._asked.items() if asked == request_id]
-        refused = [symbol for symbol in left_out if self._missing.get(symbol) == inf]
-        self._missing.update((symbol, now + self._reask_seconds) for symbol in left_out if symbol not in self._missing)
-        for symbol in refused:
+        for symbol in left_out:
             del self._asked[symbol]
+            times = self._refusals[symbol] = self._refusals.get(symbol, 0) + 1
+            self._missing[symbol] = now + (self._reask_seconds if times == 1 else REFUSED_SECONDS)
+        refused = [symbol for symbol in left_out if self._refusals[symbol] == 2]
+        for symbol in refused:
             self._unproven.pop(symbol, None)  # nothing will come of it, and frames need not be looked at for it
         return refused
 

@@ -312,6 +312,20 @@ def test_what_is_not_granted_any_more_when_its_state_is_asked_for_anew_is_told()
     assert made.control(Control("ack", 3, subscribed=()), 9.0) == [REFUSED_B]
 
 
+def test_what_is_refused_is_told_once_and_asked_for_now_and_then() -> None:
+    made = proven("A B", stream=SilentStream(), url_subscribes=False)
+    asked = []
+    for second in range(1, 1000):
+        for said in made.tick(float(second), second):
+            if isinstance(said, Send):
+                answer = Control("ack", int(said.text.split()[1]), subscribed=())
+                asked.append((second, said.text, made.control(answer, float(second))))
+        if second == 1:
+            made.control(Control("ack", 1, subscribed=("A",)), 1.0)
+    assert asked == [(6, "sub 2 B", [REFUSED_B]), (306, "sub 3 B", []), (606, "sub 4 B", []), (906, "sub 5 B", [])]
+    assert made.unproven == 1
+
+
 # --- login
 GRANTED = Control("ack", login=True, renewal="renew t0ken", renew_seconds=80.0)
 
