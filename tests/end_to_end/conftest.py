@@ -3,12 +3,16 @@
 import json
 import os
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+
+from ops.cli import state
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 #: Generous: CI machines are slow, and nothing waits so long when all is well.
@@ -54,9 +58,55 @@ class Farm:
         return int(json.loads((self.home / "state.json").read_text())["ports"][name])
 
 
-def eventually(true: Callable[[], Any], otherwise: Callable[[], object] = lambda: "") -> Any:
+class Venue(Farm):
+    """A farm, and a hand on the sandbox that plays one of its venues."""
+
+    def __init__(self, home: Path, venue: str, **environ: str) -> None:
+        super().__init__(home, **environ)
+        self.venue = venue
+
+    def misbehave(self, kind: str, **fields: object) -> None:
+        """Returns when the fault has struck as often as it should."""
+        number = self.prepare(kind, **fields)
+        eventually(lambda: not self.is_active(number), lambda: f"{kind} has not ended")
+
+    def prepare(self, kind: str, **fields: object) -> int:
+        return int(self._post("faults", {"venue": self.venue, "kind": kind, **fields})["id"])
+
+    def universe(self, **change: list[str]) -> None:
+        self._post("universe", {"venue": self.venue, **change})
+
+    def send_task(self, name: str, *args: str) -> None:
+        chosen = state.load(self.home)
+        assert chosen is not None
+        words = [sys.executable, "-m", "celery", "-A", "tasks", "call", name, "--args", json.dumps(args)]
+        subprocess.run(words, cwd=CHECKOUT, env={**self._environ, **chosen.environment}, check=True, capture_output=True, timeout=60)
+
+    def quarantined(self, channel: str) -> list[str]:
+        return [reason for (reason,) in self.psql(f"SELECT replace(reason, '|', '/') FROM quarantine WHERE channel = '{channel}'")]
+
+    def clear(self, number: int | None = None) -> None:
+        """End a fault, or all of them."""
+        body = {"venue": self.venue} | ({} if number is None else {"id": number})
+        assert requests.delete(self._control("faults"), json=body, timeout=10).ok
+
+    def is_active(self, number: int) -> bool:
+        found = requests.get(self._control("faults"), timeout=10).json()
+        return any(fault["id"] == number for fault in found[self.venue]["active"])
+
+    def _post(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = requests.post(self._control(what), json=body, timeout=10)
+        assert answer.ok, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _control(self, what: str) -> str:
+        return f"http://127.0.0.1:{self.port('sandbox')}/control/{what}"
+
+
+def eventually(true: Callable[[], Any], otherwise: Callable[[], object] = lambda: "", seconds: float = PATIENCE_SECONDS) -> Any:
     """What `true` gives once it is truthy; polls, as there is nothing to be told by."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < until, otherwise()
         time.sleep(0.2)

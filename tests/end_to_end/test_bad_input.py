@@ -1,58 +1,16 @@
 """A venue that misbehaves: each fault has a counted row with a clear cause, and no neighbour is lost."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 
-from ops.cli import state
-from tests.end_to_end.conftest import CHECKOUT, Farm, eventually
-
-
-class Venue(Farm):
-    """A farm, and a hand on the sandbox that plays its venue."""
-
-    def misbehave(self, kind: str, **fields: object) -> None:
-        """Returns when the fault has struck as often as it should."""
-        number = self.prepare(kind, **fields)
-        eventually(lambda: not self._active(number), lambda: f"{kind} has not ended")
-
-    def prepare(self, kind: str, **fields: object) -> int:
-        return int(self._post("faults", {"venue": "binance", "kind": kind, **fields})["id"])
-
-    def universe(self, **change: list[str]) -> None:
-        self._post("universe", change)
-
-    def send_task(self, name: str, *args: str) -> None:
-        chosen = state.load(self.home)
-        assert chosen is not None
-        words = [sys.executable, "-m", "celery", "-A", "tasks", "call", name, "--args", json.dumps(args)]
-        subprocess.run(words, cwd=CHECKOUT, env={**self._environ, **chosen.environment}, check=True, capture_output=True, timeout=60)
-
-    def quarantined(self, channel: str) -> list[str]:
-        return [reason for (reason,) in self.psql(f"SELECT replace(reason, '|', '/') FROM quarantine WHERE channel = '{channel}'")]
-
-    def _active(self, number: int) -> bool:
-        found = requests.get(self._control("faults"), timeout=10).json()
-        return any(fault["id"] == number for fault in found["binance"]["active"])
-
-    def _post(self, what: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = requests.post(self._control(what), json=body, timeout=10)
-        assert answer.ok, answer.text
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _control(self, what: str) -> str:
-        return f"http://127.0.0.1:{self.port('sandbox')}/control/{what}"
+from tests.end_to_end.conftest import Venue, eventually
 
 
 @pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
-    farm = Venue(tmp_path_factory.mktemp("venue"))
+    farm = Venue(tmp_path_factory.mktemp("venue"), "binance")
     try:
         farm.up("--rate", "400")
         yield farm
