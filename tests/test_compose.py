@@ -11,9 +11,10 @@ import yaml
 from celery.bin.celery import celery as celery_command
 
 import celeryconfig
-from core.settings import documented, load
+from core.settings import documented, read_farm_toml
 from ops.docker.health import CHECKS
 from ops.local.redis import _TEMPLATE as EMBEDDED_REDIS
+from venues import VENUES
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -42,6 +43,7 @@ def _map(value: dict[str, Any]) -> dict[str, Any]:
 SERVICE = _only(
     ["image", "restart", "user", "healthcheck", "deploy", "logging"],
     image=TEXT,
+    profiles=WORDS,
     build=_only(["context", "dockerfile"], context=TEXT, dockerfile=TEXT),
     command=WORDS,
     user=TEXT,
@@ -108,9 +110,12 @@ def test_the_writers_have_a_process_for_each_group() -> None:
     assert {name: default for name, default, _ in documented()}["WRITER_GROUPS"] == "2"
 
 
-def test_each_collected_venue_has_a_streamer_with_a_spool() -> None:
+def test_each_venue_to_collect_has_a_streamer_with_a_spool_and_those_on_request_a_profile() -> None:
     streamers = {name: service for name, service in APP.items() if "streamers" in service["command"]}
-    assert set(streamers) == {f"streamer-{venue}" for venue in load({}).collect}
+    wanted = {venue: collect for venue, collect in read_farm_toml(ROOT / "farm.toml").items() if venue in VENUES}
+    profiles = {name: service.get("profiles", []) for name, service in streamers.items() if name.removeprefix("streamer-") in VENUES}
+    assert profiles == {f"streamer-{venue}": [venue] if collect.on_request else [] for venue, collect in wanted.items()}
+    assert {name for name, service in SERVICES.items() if "profiles" in service} <= set(streamers), "the rest is always wanted"
     for name, service in streamers.items():
         assert service["command"] == ["python", "-m", "streamers", name.removeprefix("streamer-")]
         assert f"spool:{service['environment']['FARM_HOME']}" in service["volumes"]
