@@ -21,10 +21,11 @@ from venues.decoding import (
     microseconds,
     optional_floats,
 )
-from venues.deribit import wire
+from venues.deribit import platform, wire
 from venues.deribit.books import book_rows
-from venues.deribit.stream import PLATFORM, control
-from venues.errors import BadFrame, UnknownFrame
+from venues.deribit.envelope import envelope, family
+from venues.deribit.stream import PLATFORM
+from venues.errors import BadFrame
 
 LIQUIDATION, BLOCK_TRADE, COMBO_LEG = 1, 2, 4
 
@@ -166,13 +167,11 @@ _COLUMNS: dict[str, Callable[[Any, Any], dict[str, Columns]]] = {
     "deribit_price_index": _index_prices,
 }
 _NO_TRADES = re.compile(rb"\s*\[\s*\]\s*")
-_ENVELOPE = msgspec.json.Decoder(wire.Notification[msgspec.Raw])
 
 
 def decode(channel: str, frames: Frames) -> Decoded:
     if channel == PLATFORM:
-        picked = decode_each(_read_platform, frames)
-        return Decoded(rejected=picked.rejected, ignored=dict(picked.ignored))
+        return platform.decode(frames)
     picked = _decode_alike(channel, frames) or decode_each(_reader(channel), frames)
     rows = _COLUMNS[channel](picked.rows, picked.received(frames)) if picked.rows else {}
     return Decoded(rows=rows, rejected=picked.rejected, ignored=dict(picked.ignored))
@@ -197,9 +196,9 @@ def _reader(channel: str) -> Callable[[bytes], Any]:
     the company it came in."""
 
     def read(frame: bytes) -> Any:
-        params = _envelope(frame).params
-        if _family(params.channel) != channel:
-            raise Ignore(_family(params.channel))
+        params = envelope(frame).params
+        if family(params.channel) != channel:
+            raise Ignore(family(params.channel))
         if _is_grouped(params.channel):
             raise Ignore("grouped book")
         if channel == "trades" and _NO_TRADES.fullmatch(bytes(params.data)):
@@ -222,23 +221,3 @@ def _check(channel: str, row: Any) -> None:
             check_trade(trade)
     else:
         checked_text(row.index_name if channel == "deribit_price_index" else row.instrument_name)
-
-
-def _read_platform(frame: bytes) -> Any:
-    """Kept as sent, for they tell planned pauses, and no table has a place for them; instruments come from their list."""
-    raise Ignore(_family(_envelope(frame).params.channel))
-
-
-def _family(name: str) -> str:
-    family = name.partition(".")[0]
-    if family not in wire.KNOWN_FAMILIES:
-        raise UnknownFrame(f"unknown channel {name[:100]!r}")
-    return family
-
-
-def _envelope(frame: bytes) -> wire.Notification[msgspec.Raw]:
-    try:
-        return _ENVELOPE.decode(frame)
-    except msgspec.ValidationError as exc:
-        answer = control(frame)
-        raise Ignore(answer.type) if answer else UnknownFrame(f"no notification we know: {exc}") from exc

@@ -14,6 +14,7 @@ from venues.decoding import UNREADABLE, Milliseconds, booleans, constant, floats
 from venues.deribit import wire, wire_rest
 from venues.deribit.frames import check_trade, trades
 from venues.deribit.instruments import LIST, parse_instruments, request_instruments
+from venues.deribit.platform import STATUS, parse_status, request_status
 from venues.deribit.replies import asked, read_each, request, rows_of
 from venues.deribit.settlements import (
     DELIVERY_POLL,
@@ -206,6 +207,8 @@ def parse_trades(reply: Reply) -> Decoded:
 POLLS = (
     # New strikes are listed within the day.
     Poll(LIST, 900, request_instruments, parse_instruments, queue="metadata"),
+    # So that a pause is known to be over, and one that closed the sockets to be one.
+    Poll(STATUS, 60, request_status, parse_status),
     Poll(SUMMARY, 60, request_recorded_summaries, parse_summaries),
     # Some thousand calls of 500 credits: a minute and a half of what comes back.
     Poll(BOOK, 900, request_tickers, parse_ticker, about=UNRECORDED),

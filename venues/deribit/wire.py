@@ -97,6 +97,12 @@ class IndexPrice(Struct, gc=False):
     price: Positive
 
 
+class PlatformState(Struct, gc=False):
+    """Locks of single indices say nothing of maintenance."""
+
+    maintenance: bool | None = None
+
+
 class Params(Struct, Generic[T], gc=False):
     channel: str
     data: T

@@ -17,6 +17,10 @@ class Reply(Struct, Generic[T]):
     result: T
 
 
+class Status(Struct):
+    locked: bool | str
+
+
 class IndexResult(Struct):
     index_price: Positive
 

@@ -267,18 +267,6 @@ def test_a_frame_of_no_trades_is_counted(data: bytes, batch) -> None:
     assert decode("trades", batch([frame])).ignored == {"no trades": 1}
 
 
-def test_what_the_platform_says_is_kept_and_makes_no_row(batch) -> None:
-    decoded = decode(
-        "platform_state",
-        batch([sent("platform_state", {"price_index": "eth_usd", "locked": True}), sent("instrument.state.any.any", {}), b"{}"]),
-    )
-    assert (decoded.rows, decoded.ignored, [rejected.frame for rejected in decoded.rejected]) == (
-        {},
-        {"platform_state": 1, "instrument": 1},
-        [2],
-    )
-
-
 # --- what cannot be read
 
 BAD = [

@@ -30,6 +30,7 @@ def recorded(captures, name: str):
 def test_the_polls_and_how_often_they_run() -> None:
     assert [(poll.name, poll.every_seconds, poll.about, poll.queue) for poll in VENUE.polls] == [
         ("get_instruments", 900, "venue", "metadata"),
+        ("status", 60, "venue", "snapshots"),
         ("get_book_summary_by_currency", 60, "venue", "snapshots"),
         ("get_order_book", 900, "unrecorded", "snapshots"),
         ("get_tradingview_chart_data", 60, "instruments", "snapshots"),
