@@ -47,7 +47,6 @@ def ask(
             if time.monotonic() > until or lifecycle.ending():
                 asked.cause = "out of time"
                 return asdict(asked)
-            number += 1
             try:
                 reply = next(pages, None)
             except TryLater as exc:
@@ -58,12 +57,14 @@ def ask(
                 asked.cause = str(exc)
                 log.warning("request refused venue=%s poll=%s cause=%s", venue, poll.name, exc)
                 context = {"cause": f"{type(exc).__name__}: {exc}", "path": request.path, "params": dict(request.params)}
+                number += 1  # of what is appended: a number that is left out would be an entry that the journal lost
                 fields = journals.event_fields(journals.REFUSED, connection_id, number, time.time_ns() // 1000, context)
                 resources.journal().append([(stream, fields)])
                 break
             if reply is None:
                 break
             asked.replies += 1
+            number += 1
             fields = journals.reply_fields(connection_id, number, reply.body, reply.received_us, dict(reply.params))
             resources.journal().append([(stream, fields)])
             heard(reply)

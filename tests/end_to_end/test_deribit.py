@@ -98,6 +98,7 @@ def test_a_venue_that_misbehaves_loses_and_doubles_nothing_in_silence(venue: Ven
     assert {channel for channel, _, _ in deaf} >= CHANNELS
     assert all(count == ended for _, count, ended in deaf), deaf
     assert counted(venue, "data_gaps WHERE cause = 'book'") > 0
+    assert counted(venue, "data_gaps WHERE cause IN ('journal', 'lost')") == 0, "nothing of ours failed"
     eventually(lambda: not counted(venue, "data_gaps WHERE state = 'open'"), lambda: venue.psql("SELECT * FROM data_gaps WHERE state = 'open'"))
 
     # What expired has left the open connections, and what was listed in its place has joined them.
