@@ -39,6 +39,7 @@ class Server:
     url: str
     answers: dict[str, Answer] = field(default_factory=dict)
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
     connections: int = 0
 
 
@@ -71,6 +72,10 @@ def server() -> Iterator[Server]:
             if answer.declared is not None:
                 self.close_connection = True
 
+        def do_POST(self) -> None:
+            state.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            self.do_GET()
+
         def log_message(self, *args: Any) -> None:
             pass
 
@@ -94,8 +99,12 @@ class Clock:
         return self.ns
 
 
-def venue() -> Venue:
-    return Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe(lambda w: (), lambda r, w: []), USED)  # type: ignore[arg-type]
+def venue(rest_url: str = "", **hosts: str) -> Venue:
+    return Venue(
+        *("demo", "", rest_url, (), (), Limits(100, 1, 1), None, None, Universe(lambda w: (), lambda r, w: [])),  # type: ignore[arg-type]
+        used_weight_header=USED,
+        hosts=hosts,
+    )
 
 
 @pytest.fixture
@@ -107,8 +116,8 @@ def clock() -> Clock:
 def make(server: Server, redis_client: redis.Redis, key_prefix: str, clock: Clock) -> Iterator[Callable[..., Http]]:
     made = []
 
-    def build(url: str | None = None, **timeouts: float) -> Http:
-        http = Http(venue(), url or server.url, redis_client, prefix=key_prefix, clock_ns=clock, jitter=lambda: 0.0, **timeouts)
+    def build(url: str | None = None, of: Venue | None = None, **timeouts: float) -> Http:
+        http = Http(of or venue(), url or server.url, redis_client, prefix=key_prefix, clock_ns=clock, jitter=lambda: 0.0, **timeouts)
         made.append(http)
         return http
 
@@ -133,6 +142,26 @@ def test_a_reply(server: Server, make) -> None:
     path, headers = server.seen[0]
     assert path == "/x?symbol=%E5%B8%81USDT&limit=3"
     assert (headers["User-Agent"], headers["Accept-Encoding"]) == ("tapefarm", "gzip")
+
+
+def test_a_body_is_sent_as_json(server: Server, make) -> None:
+    reply = make().fetch(get("/books", body=[{"token_id": "币"}], params={"a": 1}))
+    assert (server.bodies, reply.params, server.seen[0][0]) == ([b'[{"token_id": "\\u5e01"}]'], {"a": 1}, "/books?a=1")
+    assert server.seen[0][1]["Content-Type"] == "application/json"
+    make().fetch(get("/books", body=[]))
+    assert server.bodies[1:] == [b"[]"]
+
+
+def test_a_venue_of_several_hosts_names_them_by_the_first_part_of_the_path(server: Server, make) -> None:
+    several = venue("http://127.0.0.1:1", data=f"{server.url}/host/", other="http://127.0.0.1:1")
+    http = make("http://127.0.0.1:1/", several)
+    http.fetch(get("/data/v2/trades", params={"limit": 3}))
+    with pytest.raises(TryLater):
+        http.fetch(get("/other/x"))
+    with pytest.raises(TryLater):
+        http.fetch(get("/x"))
+    make(server.url + "/all", several).fetch(get("/data/v2/trades"))
+    assert [path for path, _ in server.seen] == ["/host/v2/trades?limit=3", "/all/data/v2/trades"]
 
 
 def test_a_connection_is_used_again(server: Server, make) -> None:
