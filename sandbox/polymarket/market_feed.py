@@ -44,14 +44,12 @@ class MarketFeed:
         rows: list[tuple[str, tuple[Any, ...]]] = []
         first = step.fills[0].token if step.fills else venue.flow.random.randrange(2)
         for change in step.changes:
-            tops = (book.top(0), book.top(1))
             book.set(*change)
             book.stamp(market, now_ms)
             for token in (first, 1 - first):
                 told.append(self._told(book, token, change))
                 rows.append(("book_deltas", self._delta(market, told[-1], now_ms)))
-                if book.top(token) != tops[token]:
-                    rows.append(("quotes", self._quote(market, book, token, now_ms)))
+        rows += [("quotes", self._quote(market, book, token, now_ms)) for token in (0, 1) if book.top(token) != before[token]]
         body = wire.price_change(market, told, now_ms)
         venue.feed.tell(Frame("price_change", market.number, market.tokens, body, venue.hub.route("price_change", market.number), rows))
         for token in (0, 1):
