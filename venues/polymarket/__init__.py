@@ -5,7 +5,7 @@ from core.venue import Channel, Limits, Venue
 from venues.polymarket import stream
 from venues.polymarket.frames import decode
 from venues.polymarket.hosts import HOSTS, WEIGHT_PER_MINUTE
-from venues.polymarket.rest import POLLS
+from venues.polymarket.rest import BOOKS_POLL, POLLS
 from venues.polymarket.universe import UNIVERSE
 
 VENUE = Venue(
@@ -38,6 +38,7 @@ VENUE = Venue(
     stream=stream,
     decode=decode,
     universe=UNIVERSE,
+    witness=BOOKS_POLL,
     # The venue proposes, disputes and resolves: one source may be ahead of it or wrong.
     resolution_sources=2,
 )

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from core.records import BOOK_CLAIMS, BOOK_SNAPSHOTS, PRICES, TRADES
-from core.venue import INSTRUMENTS, UNKNOWN, UNRESOLVED, Decoded, Poll, Rejected, Reply, Request
+from core.venue import INSTRUMENTS, MARKETS, UNKNOWN, UNRESOLVED, Decoded, Poll, Rejected, Reply, Request
 from venues.decoding import UNREADABLE, checked_text, constant, floats, integers, optional_floats, reason_of
 from venues.errors import Unreadable
 from venues.polymarket import wire
@@ -75,6 +75,7 @@ def request_by_token(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
 
 # --- books ----------------------------------------------------------------------------------------------------------------
 
+BOOKS_POLL, PRICES_POLL = "books", "prices"
 BOOKS_PER_REQUEST = 500
 
 
@@ -84,11 +85,11 @@ def _request_books(poll: str, symbols: Sequence[str]) -> Sequence[Request]:
 
 
 def request_books(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
-    return _request_books("books", symbols)
+    return _request_books(BOOKS_POLL, symbols)
 
 
 def request_prices(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
-    return _request_books("prices", symbols)
+    return _request_books(PRICES_POLL, symbols)
 
 
 def _books(reply: Reply) -> tuple[list[wire.RestBook], list[Rejected]]:
@@ -199,8 +200,8 @@ POLLS = (
     Poll("markets", 600, request_markets, parse_markets, queue="metadata", follow=follow_markets, max_pages=MAX_MARKETS // PAGE),
     Poll("events", 3600, request_events, parse_events, queue="metadata", follow=follow_events, max_pages=MAX_EVENTS // _EVENTS_PER_PAGE),
     Poll("markets_by_token", 60, request_by_token, parse_markets, about=UNKNOWN),
-    Poll("books", 300, request_books, parse_books, about=INSTRUMENTS),
-    Poll("prices", 60, request_prices, parse_prices, about=INSTRUMENTS),
+    Poll(BOOKS_POLL, 300, request_books, parse_books, about=MARKETS),
+    Poll(PRICES_POLL, 60, request_prices, parse_prices, about=INSTRUMENTS),
     Poll(RESOLUTIONS_POLL, 300, request_resolutions, parse_resolutions, about=UNRESOLVED),
     # Not scheduled: the backfill walks its pages by condition (history.py).
     Poll(TRADES_POLL, None, _request_newest_trades, parse_trades, queue="backfill"),

@@ -126,4 +126,5 @@ def _candidates(reply: Reply, by: str) -> list[tuple[float, tuple[str, ...]]]:
     return found
 
 
-UNIVERSE = Universe(requests, rank, follow, MAX_PAGES)
+#: A new market joins within a minute of its listing.
+UNIVERSE = Universe(requests, rank, follow, MAX_PAGES, every_seconds=60)

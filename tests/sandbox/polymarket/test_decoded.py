@@ -70,7 +70,7 @@ def ledger_numbers(sandbox: Any) -> list[tuple[int, int]]:
 def test_every_scheduled_poll_is_answered_and_read(sandbox: Any) -> None:
     tokens = sandbox.symbols()[:4]
     condition = sandbox.get(f"/polymarket/clob/markets-by-token/{tokens[0]}")["condition_id"]
-    subjects = {"unknown": tokens, "instruments": tokens, "unresolved": [condition], "venue": []}
+    subjects = {"unknown": tokens, "instruments": tokens, "markets": tokens, "unresolved": [condition], "venue": []}
     for poll in VENUE.polls:
         for request in poll.requests(subjects[poll.about], NOW_US):
             query = "&".join(f"{name}={value}" for name, value in request.params.items())
