@@ -121,6 +121,7 @@ class Http:
             raise ValueError(f"{base_url!r} is no address to send requests to: give http(s)://host")
         self._venue = venue
         self._base_url = base_url.rstrip("/")
+        self._hosts = venue.hosts if self._base_url == venue.rest_url.rstrip("/") else {}
         self._timeouts = (min(timeout_seconds, 5.0), timeout_seconds)  # to connect, and between two reads
         self._total_seconds = total_seconds
         self._clock_ns = clock_ns
@@ -151,13 +152,20 @@ class Http:
         self._session.close()
 
     def _sent(self, request: Request) -> requests.Response:
-        return self._session.get(
-            self._base_url + request.path,
+        return self._session.request(
+            "GET" if request.body is None else "POST",
+            self._address(request.path),
             params=dict(request.params),
+            json=request.body,
             timeout=self._timeouts,
             allow_redirects=False,
             stream=True,
         )
+
+    def _address(self, path: str) -> str:
+        name, _, rest = path.removeprefix("/").partition("/")
+        host = self._hosts.get(name)
+        return self._base_url + path if host is None else f"{host.rstrip('/')}/{rest}"
 
     def _spend_weight(self, request: Request, now_ms: int) -> None:
         if request.weight > self._allowed:

@@ -44,13 +44,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One REST call: GET base + path with params; `weight` is what the venue charges for it."""
+    """One REST call: GET base + path with params, or POST where there is a `body`; `weight` is what the venue charges for it."""
 
     poll: str
     path: str
     params: Mapping[str, str | int] = field(default_factory=dict)
     weight: int = 1
     max_bytes: int = 32 << 20
+    body: Any = None  # sent as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +190,12 @@ class StreamProtocol(Protocol):
         ...
 
     def subscription(self, frame: bytes) -> str:
-        """Which symbol (upper case, as in payloads) a data frame belongs to, '' where it cannot be told cheaply."""
+        """Which symbol (upper case, as in payloads) a data frame belongs to, '' where it cannot be told cheaply; of several, each, with
+        blanks between."""
         ...
 
 
-VENUE, INSTRUMENTS, UNRECORDED, MARKETS, UNRESOLVED = "venue", "instruments", "unrecorded", "markets", "unresolved"
+VENUE, INSTRUMENTS, UNRECORDED, MARKETS, UNRESOLVED, UNKNOWN = "venue", "instruments", "unrecorded", "markets", "unresolved", "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,9 +203,9 @@ class Poll:
     """A periodic REST read: `requests` says what to ask, `parse` what the reply means.
 
     `about`: what `requests` is given: the symbols of the universe, which may be none yet (VENUE) or not (INSTRUMENTS), what is listed of the
-    same base assets and not in the universe (UNRECORDED), the symbols of every market that trades (MARKETS), or the ids of markets whose
-    end has passed and whose result is not settled (UNRESOLVED). A poll without `every_seconds` is not scheduled. With `follow` each
-    answer names the next request, at most `max_pages` of them.
+    same base assets and not in the universe (UNRECORDED), the symbols of every market that trades (MARKETS), the ids of markets whose
+    end has passed and whose result is not settled (UNRESOLVED), or symbols that frames have named and no list (UNKNOWN). A poll without
+    `every_seconds` is not scheduled. With `follow` each answer names the next request, at most `max_pages` of them.
     """
 
     name: str
@@ -250,6 +252,9 @@ class Venue:
     stream: StreamProtocol
     decode: Callable[[str, Frames], Decoded]  # (channel name, frames)
     universe: Universe
+    #: of a venue with several: first part of a path -> the real host that it stands for. An address that overrides serves them all, each
+    #: below its part of the path.
+    hosts: Mapping[str, str] = field(default_factory=dict)
     #: header name -> reads the weight used so far in this minute, as the venue counts it
     used_weight_header: str | None = None
     #: the poll whose replies bear witness: its rows hold BOOK_CLAIMS of the instruments asked about

@@ -135,6 +135,12 @@ def unrecorded(cursor: Cursor, venue: str, recorded: Sequence[str], *, limit: in
     return [symbol for (symbol,) in cursor.fetchall()]
 
 
+def unknown(cursor: Cursor, venue: str, *, limit: int) -> list[str]:
+    """Symbols that only frames have named; any of them, so that those that no list will ever name do not stand before the others."""
+    cursor.execute("SELECT symbol FROM instruments WHERE venue = %s AND status = 'unknown' ORDER BY random() LIMIT %s", (venue, limit))
+    return [row[0] for row in cursor.fetchall()]
+
+
 def last_of_sequence(cursor: Cursor, table: str, column: str, venue: str, lookback_hours: float) -> list[tuple[int, int, int]]:
     """(instrument_id, last id, its event_at in us) of every instrument of the venue with a row within the lookback."""
     cursor.execute(

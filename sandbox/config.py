@@ -21,13 +21,17 @@ class Config:
     ping_seconds: float = 180.0
     lifetime_seconds: float = 86_400.0
     expiry_seconds: float = 0.0  # Deribit: a chain that ends so long after it began, again and again; 0 for none
-    idle_seconds: float = 60.0  # Deribit: a socket without subscriptions and heartbeat ends
+    idle_seconds: float = 60.0  # Deribit: a socket without subscriptions and heartbeat ends; Polymarket: one that sends no PING
     heartbeat_seconds: float = 10.0  # Deribit: shortest interval of set_heartbeat
     answer_seconds: float = 10.0  # Deribit: a test_request unanswered so long costs the socket
     connections: int = 32  # Deribit: of one address
     credit_refill: float = 10_000.0  # Deribit: a second
     token_seconds: int = 31_536_000  # Deribit: life of a token
     login: str = "sandbox:sandbox"  # Deribit: client id and secret
+    markets: int = 10_000  # Polymarket: of a new universe, two tokens each
+    market_seconds: float = 60.0  # Polymarket: a market is listed, and one begins to end, so often; 0 for never
+    resolution_seconds: float = 10.0  # Polymarket: from each step towards a resolution to the next
+    tokens_per_socket: int = 500  # Polymarket: further ones get no changes, without a word
     max_buffered: int = 64 * 1024 * 1024  # a client further behind than this is cut off, as venues do
 
 
@@ -53,6 +57,10 @@ def parse(arguments: list[str] | None = None) -> Config:
     parser.add_argument("--credit-refill", type=float, default=Config.credit_refill, help="Deribit's credits a second")
     parser.add_argument("--token-seconds", type=int, default=Config.token_seconds, help="life of a Deribit token")
     parser.add_argument("--login", default=Config.login, help="client id and secret of Deribit, colon between")
+    parser.add_argument("--markets", type=int, default=Config.markets, help="size of a new universe of Polymarket, two tokens each")
+    parser.add_argument("--market-seconds", type=float, default=Config.market_seconds, help="of Polymarket, see README.md")
+    parser.add_argument("--resolution-seconds", type=float, default=Config.resolution_seconds, help="of Polymarket, see README.md")
+    parser.add_argument("--tokens-per-socket", type=int, default=Config.tokens_per_socket, help="of Polymarket, see README.md")
     parser.add_argument("--max-buffered-mib", type=float, default=64, help="unsent bytes that cost a socket")
     values = vars(parser.parse_args(arguments))
     values["segment_bytes"] = int(values.pop("segment_mib") * 1024 * 1024)

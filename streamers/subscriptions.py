@@ -87,10 +87,10 @@ class Subscriptions:
 
     def heard(self, frame: bytes) -> None:
         """A data frame; wanted while `awaited`."""
-        symbol = self._stream.subscription(frame)
-        self._named = self._named or symbol != ""
-        self._unproven.pop(symbol, None)
-        self._missing.pop(symbol, None)
+        for symbol in self._stream.subscription(frame).split():
+            self._named = True
+            self._unproven.pop(symbol, None)
+            self._missing.pop(symbol, None)
 
     def granted(self, request_id: int | None, subscribed: Sequence[str], now: float) -> list[str]:
         """What the answer to a request leaves out is asked for once more, soon, and then now and then; returns what was left out for the

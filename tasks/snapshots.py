@@ -8,7 +8,7 @@ from typing import Any
 
 from core import journal as journals
 from core.records import BOOK_CLAIMS
-from core.venue import INSTRUMENTS, MARKETS, UNRECORDED, UNRESOLVED, Reply
+from core.venue import INSTRUMENTS, MARKETS, UNKNOWN, UNRECORDED, UNRESOLVED, Reply
 from db import engine, instruments, markets
 from tasks import app, resources
 from tasks.asking import ask
@@ -21,6 +21,8 @@ MAX_UNRESOLVED = 2_000
 MAX_MARKETS = 10_000
 #: Instruments beside the recorded ones asked about in one round, in the order of their names: chains of two coins have fewer.
 MAX_UNRECORDED = 5_000
+#: Provisional instruments asked about in one round.
+MAX_UNKNOWN = 200
 #: How often books are sampled and how many: two looks that find a book frozen are the proof, so all of them within a minute.
 WITNESS_SECONDS = 25
 WITNESS_BOOKS = 2_000
@@ -31,7 +33,7 @@ def poll(venue: str, name: str) -> dict[str, Any]:
     """One round of a venue's poll over the instruments that are recorded. Result: Asked."""
     found = VENUES[venue].poll(name)
     universe = resources.board().universe(venue) or []
-    about = _from_database(venue, found.about, universe) if found.about in (UNRECORDED, MARKETS, UNRESOLVED) else universe
+    about = _from_database(venue, found.about, universe) if found.about in (UNRECORDED, MARKETS, UNRESOLVED, UNKNOWN) else universe
     if found.about in (INSTRUMENTS, UNRECORDED, MARKETS) and not about:
         return {"requests": 0, "cause": "what to ask about is not known yet"}
     requests = found.requests(about, time.time_ns() // 1000)
@@ -75,6 +77,8 @@ def _from_database(venue: str, about: str, universe: Sequence[str]) -> list[str]
     with closing(engine.connect(resources.config().database_url, name="tapefarm snapshots")) as connection, connection.cursor() as cursor:
         if about == UNRECORDED:
             return instruments.unrecorded(cursor, venue, universe, limit=MAX_UNRECORDED)
+        if about == UNKNOWN:
+            return instruments.unknown(cursor, venue, limit=MAX_UNKNOWN)
         if about == MARKETS:
             return markets.traded(cursor, venue, limit=MAX_MARKETS)
         return markets.unresolved(cursor, venue, sources=VENUES[venue].resolution_sources, limit=MAX_UNRESOLVED)

@@ -5,11 +5,8 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,97 +15,26 @@ import redis
 
 from core.http import Http, Refused, ReplyTooLarge, TryLater, explained, retry_after_seconds
 from core.venue import Limits, Request, Universe, Venue
+from tests.core.conftest import NOW_NS, Answer, Clock, Server
 
 ROOT = Path(__file__).resolve().parents[2]
-#: 2026-11-22 02:00:10 UTC: ten seconds into a minute.
-NOW_NS = 1_795_312_810_000_000_000
 USED = "X-MBX-USED-WEIGHT-1M"
 
 
-@dataclass
-class Answer:
-    status: int = 200
-    body: bytes = b"[]"
-    headers: dict[str, str] = field(default_factory=dict)
-    trickle_seconds: float = 0.0  # between bytes of the body
-    declared: int | None = None  # Content-Length when it is not the body's
-
-
-@dataclass
-class Server:
-    url: str
-    answers: dict[str, Answer] = field(default_factory=dict)
-    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-    connections: int = 0
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    state = Server("")
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def setup(self) -> None:
-            state.connections += 1
-            super().setup()
-
-        def do_GET(self) -> None:
-            state.seen.append((self.path, dict(self.headers)))
-            answer = state.answers.get(self.path.split("?")[0], Answer())
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body) if answer.declared is None else answer.declared))
-            self.end_headers()
-            try:
-                for part in [bytes([byte]) for byte in answer.body] if answer.trickle_seconds else [answer.body]:
-                    self.wfile.write(part)
-                    self.wfile.flush()
-                    time.sleep(answer.trickle_seconds)
-            except OSError:
-                self.close_connection = True
-            if answer.declared is not None:
-                self.close_connection = True
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    http.daemon_threads = True
-    http.handle_error = lambda *args: None  # type: ignore[method-assign]  # clients break off on purpose here
-    thread = threading.Thread(target=http.serve_forever, args=(0.02,))
-    thread.start()
-    state.url = f"http://127.0.0.1:{http.server_address[1]}"
-    yield state
-    http.shutdown()
-    thread.join()
-    http.server_close()
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.ns = NOW_NS
-
-    def __call__(self) -> int:
-        return self.ns
-
-
-def venue() -> Venue:
-    return Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe(lambda w: (), lambda r, w: []), USED)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def venue(rest_url: str = "", **hosts: str) -> Venue:
+    return Venue(
+        *("demo", "", rest_url, (), (), Limits(100, 1, 1), None, None, Universe(lambda w: (), lambda r, w: [])),  # type: ignore[arg-type]
+        used_weight_header=USED,
+        hosts=hosts,
+    )
 
 
 @pytest.fixture
 def make(server: Server, redis_client: redis.Redis, key_prefix: str, clock: Clock) -> Iterator[Callable[..., Http]]:
     made = []
 
-    def build(url: str | None = None, **timeouts: float) -> Http:
-        http = Http(venue(), url or server.url, redis_client, prefix=key_prefix, clock_ns=clock, jitter=lambda: 0.0, **timeouts)
+    def build(url: str | None = None, of: Venue | None = None, **timeouts: float) -> Http:
+        http = Http(of or venue(), url or server.url, redis_client, prefix=key_prefix, clock_ns=clock, jitter=lambda: 0.0, **timeouts)
         made.append(http)
         return http
 
@@ -133,6 +59,26 @@ def test_a_reply(server: Server, make) -> None:
     path, headers = server.seen[0]
     assert path == "/x?symbol=%E5%B8%81USDT&limit=3"
     assert (headers["User-Agent"], headers["Accept-Encoding"]) == ("tapefarm", "gzip")
+
+
+def test_a_body_is_sent_as_json(server: Server, make) -> None:
+    reply = make().fetch(get("/books", body=[{"token_id": "币"}], params={"a": 1}))
+    assert (server.bodies, reply.params, server.seen[0][0]) == ([b'[{"token_id": "\\u5e01"}]'], {"a": 1}, "/books?a=1")
+    assert server.seen[0][1]["Content-Type"] == "application/json"
+    make().fetch(get("/books", body=[]))
+    assert server.bodies[1:] == [b"[]"]
+
+
+def test_a_venue_of_several_hosts_names_them_by_the_first_part_of_the_path(server: Server, make) -> None:
+    several = venue("http://127.0.0.1:1", data=f"{server.url}/host/", other="http://127.0.0.1:1")
+    http = make("http://127.0.0.1:1/", several)
+    http.fetch(get("/data/v2/trades", params={"limit": 3}))
+    with pytest.raises(TryLater):
+        http.fetch(get("/other/x"))
+    with pytest.raises(TryLater):
+        http.fetch(get("/x"))
+    make(server.url + "/all", several).fetch(get("/data/v2/trades"))
+    assert [path for path, _ in server.seen] == ["/host/v2/trades?limit=3", "/all/data/v2/trades"]
 
 
 def test_a_connection_is_used_again(server: Server, make) -> None:
@@ -232,6 +178,7 @@ SPENDER = """
 import sys, redis
 from core.http import Http, TryLater
 from core.venue import Limits, Request, Universe, Venue
+from tests.core.conftest import NOW_NS, Answer, Clock, Server
 address, url, prefix = sys.argv[1:]
 http = Http(Venue("demo", "", "", (), (), Limits(100, 1, 1), None, None, Universe(list, list)), url, redis.Redis.from_url(address),
             prefix=prefix, clock_ns=lambda: 1_795_312_810_000_000_000)

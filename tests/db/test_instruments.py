@@ -54,6 +54,15 @@ def test_one_symbol_on_two_venues_is_two_instruments(connection: RawConnection) 
     assert one != two
 
 
+def test_what_only_frames_have_named_can_be_asked_about(connection: RawConnection, describe) -> None:
+    for venue in ("somewhere", "elsewhere"):
+        InstrumentIds(venue, connection, 10).array(["A", "B", "BTCUSDT"])
+    describe([BTC], AT, complete=False)
+    with connection, connection.cursor() as cursor:
+        assert sorted(instruments.unknown(cursor, "somewhere", limit=9)) == ["A", "B"]
+        assert len(instruments.unknown(cursor, "elsewhere", limit=2)) == 2
+
+
 def test_a_symbol_that_only_frames_have_named_is_unknown(connection: RawConnection, query: Query) -> None:
     InstrumentIds("somewhere", connection, 10).array(["A"])
     assert query("SELECT venue, symbol, status FROM instruments") == [("somewhere", "A", "unknown")]

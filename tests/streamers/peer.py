@@ -68,7 +68,7 @@ class Feed:
 
 
 class TinyStream:
-    """Data begins with `s:NAME `; `ack`, `error` and `closing` are the protocol's own."""
+    """Data begins with `s:NAME ` or `s:NAME+NAME `; `ack`, `error` and `closing` are the protocol's own."""
 
     data_prefix = b"s:"
 
@@ -97,7 +97,7 @@ class TinyStream:
         return None
 
     def subscription(self, frame: bytes) -> str:
-        return frame[2:].partition(b" ")[0].decode() if frame.startswith(b"s:") else ""
+        return frame[2:].partition(b" ")[0].decode().replace("+", " ") if frame.startswith(b"s:") else ""
 
 
 class SilentStream(TinyStream):

@@ -118,6 +118,13 @@ def test_heartbeat_every_ten_seconds_without_a_batch() -> None:
     ]
 
 
+def test_a_frame_about_several_symbols_proves_each() -> None:
+    made = session()
+    made.opened(0.0)
+    made.data(b"s:A+B 1")
+    assert (made.proving, made.unproven) == (False, 0)
+
+
 def test_a_silent_subscription_is_named_once_and_asked_for_again_once() -> None:
     made = opened()
     made.data(b"s:A 1")
