@@ -32,6 +32,12 @@ class Config:
     market_seconds: float = 60.0  # Polymarket: a market is listed, and one begins to end, so often; 0 for never
     resolution_seconds: float = 10.0  # Polymarket: from each step towards a resolution to the next
     tokens_per_socket: int = 500  # Polymarket: further ones get no changes, without a word
+    short_market_seconds: float = 0.0  # Kalshi: a market that closes so long after it opened, again and again; 0 for none
+    live_seconds: float = 90 * 86_400.0  # Kalshi: what is older stands in /historical only
+    read_tokens: float = 200.0  # Kalshi: of an account, a second
+    subscription_bytes: int = 8 * 1024 * 1024  # Kalshi: a reader further behind loses its subscriptions
+    key_type: str = "rsa"  # Kalshi: of the pair that is made
+    public_key: Path | None = None  # Kalshi: instead of a pair
     max_buffered: int = 64 * 1024 * 1024  # a client further behind than this is cut off, as venues do
 
 
@@ -61,9 +67,16 @@ def parse(arguments: list[str] | None = None) -> Config:
     parser.add_argument("--market-seconds", type=float, default=Config.market_seconds, help="of Polymarket, see README.md")
     parser.add_argument("--resolution-seconds", type=float, default=Config.resolution_seconds, help="of Polymarket, see README.md")
     parser.add_argument("--tokens-per-socket", type=int, default=Config.tokens_per_socket, help="of Polymarket, see README.md")
+    parser.add_argument("--short-market-seconds", type=float, default=Config.short_market_seconds, help="life of Kalshi's short markets")
+    parser.add_argument("--live-seconds", type=float, default=Config.live_seconds, help="age at which Kalshi archives")
+    parser.add_argument("--read-tokens", type=float, default=Config.read_tokens, help="of a Kalshi account, a second")
+    parser.add_argument("--subscription-mib", type=float, default=8, help="unsent bytes that cost Kalshi's subscriptions")
+    parser.add_argument("--key-type", choices=("rsa", "ed25519"), default=Config.key_type, help="of the key pair made for Kalshi")
+    parser.add_argument("--public-key", type=Path, help="PEM file that Kalshi trusts, instead of a pair made at the start")
     parser.add_argument("--max-buffered-mib", type=float, default=64, help="unsent bytes that cost a socket")
     values = vars(parser.parse_args(arguments))
     values["segment_bytes"] = int(values.pop("segment_mib") * 1024 * 1024)
+    values["subscription_bytes"] = int(values.pop("subscription_mib") * 1024 * 1024)
     values["max_buffered"] = int(values.pop("max_buffered_mib") * 1024 * 1024)
     values["venues"] = tuple(values["venues"].split(","))
     return Config(**values)

@@ -48,6 +48,7 @@ TABLE = [
     _part("core.http", "core.redisdb core.venue", "msgspec requests urllib3"),
     _part("venues", "core.records core.venue venues", "msgspec numpy", IMPURE),
     _part("sandbox", "sandbox", "aiohttp msgspec numpy uvloop"),
+    _part("sandbox.kalshi.keys", "sandbox", "cryptography"),
     _part("streamers", "core venues streamers", "numpy uvloop"),
     _part("streamers.client_picows", "streamers", "picows"),
     _part("streamers.client_websockets", "streamers", "websockets"),
@@ -192,6 +193,7 @@ NAMES_ALLOWED = {
     "docker-compose.yml": "one streamer a venue",
     "requirements-dev.in": "clients written by others, which the sandbox must satisfy",
     "requirements-dev.txt": "the same, compiled",
+    "requirements-clients.txt": "more of them",
 }
 
 

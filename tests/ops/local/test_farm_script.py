@@ -16,7 +16,7 @@ def clone(tmp_path: Path) -> Path:
     folder = tmp_path / "a clone"
     (folder / "ops").mkdir(parents=True)
     (folder / "ops/__main__.py").write_text(OPS)
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-clients.txt"):
         (folder / name).write_text("# nothing\n")
     shutil.copy(CHECKOUT / "farm", folder)
     return folder
