@@ -69,7 +69,7 @@ class Settings:
     gap_lookback_hours: float = _knob(48.0, "how far back a starting drain looks for the last id of an instrument")
 
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
-    logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and _CLIENT_SECRET, as set
+    logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and the like, as set
     collect: Mapping[str, Collect] = field(default_factory=dict)  # farm.toml
 
     def __post_init__(self) -> None:
@@ -100,12 +100,37 @@ class Settings:
         return self.endpoints.get(f"{venue.upper()}_REST_URL", default)
 
     def credentials(self, venue: str) -> Mapping[str, str]:
-        """client_id and client_secret, or neither. Raises SettingsError when only one of them is set."""
-        names = {key: f"{venue.upper()}_{key.upper()}" for key in ("client_id", "client_secret")}
-        missing = [name for name in names.values() if name not in self.logins]
-        if len(missing) == 1:
-            raise SettingsError(f"{missing[0]} is not set: give {' and '.join(names.values())}, or neither")
-        return {} if missing else {key: self.logins[name] for key, name in names.items()}
+        """client_id and client_secret, or key_id and private_key (PEM), or nothing. Raises SettingsError when half of a pair is set, or
+        when the key's file cannot be used."""
+        found: dict[str, str] = {}
+        for pair in _LOGINS:
+            names = [f"{venue.upper()}_{key}" for key in pair]
+            missing = [name for name in names if name not in self.logins]
+            if len(missing) == 1:
+                raise SettingsError(f"{missing[0]} is not set: give {' and '.join(names)}, or neither")
+            if not missing:
+                found |= {key.lower(): self.logins[name] for key, name in zip(pair, names, strict=True)}
+        if "private_key_file" in found:
+            found["private_key"] = private_key(f"{venue.upper()}_PRIVATE_KEY_FILE", found.pop("private_key_file"))
+        return found
+
+
+#: What a login is made of: both or neither.
+_LOGINS = (("CLIENT_ID", "CLIENT_SECRET"), ("KEY_ID", "PRIVATE_KEY_FILE"))
+
+
+def private_key(variable: str, name: str) -> str:
+    """The PEM text of a key's file, relative to the checkout. Raises SettingsError, which never holds what is in the file."""
+    path = ROOT / Path(name).expanduser()
+    try:
+        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
+    except (OSError, ValueError) as exc:  # ValueError: what is no ASCII
+        raise SettingsError(f"{variable}={name!r} cannot be used: give a file with a private key as PEM ({type(exc).__name__})") from None
+    if mode & 0o077:
+        raise SettingsError(f"{variable}={name!r} cannot be used: only its owner may read a private key, so `chmod 600 {path}`")
+    if "PRIVATE KEY-----" not in text:
+        raise SettingsError(f"{variable}={name!r} cannot be used: there is no private key as PEM in it")
+    return text
 
 
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -116,7 +141,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         if environ.get(name, "") != "":
             values[spec.name] = _parsed(name, environ[name], type(spec.default))
     endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL")) and v}
-    logins = {k: v for k, v in environ.items() if k.endswith(("_CLIENT_ID", "_CLIENT_SECRET")) and v}
+    logins = {k: v for k, v in environ.items() if k.endswith(tuple(f"_{name}" for pair in _LOGINS for name in pair)) and v}
     if "database_url" in values:
         values["database_url"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values["database_url"])
     collect = read_farm_toml(ROOT / values.get("farm_toml", known["FARM_TOML"].default))
@@ -188,4 +213,6 @@ def documented() -> list[tuple[str, str, str]]:
             rows.append((spec.name.upper(), str(spec.default), spec.metadata["meaning"]))
     rows.append(("VENUE_CLIENT_ID", "", "login at a venue that gives more to who has one, with its name for VENUE; both or neither"))
     rows.append(("VENUE_CLIENT_SECRET", "", "and its secret, which is never logged"))
+    rows.append(("VENUE_KEY_ID", "", "login at a venue that wants signatures, with its name for VENUE; both or neither"))
+    rows.append(("VENUE_PRIVATE_KEY_FILE", "", "and the private key as PEM, in a file that only its owner may read"))
     return rows
