@@ -4,6 +4,7 @@ It never sleeps and never repeats: a task does, after TryLater's time. An Http b
 
 HttpError
 ├── TryLater        budget spent, 429, 418, 408, 5xx, timeouts, broken connections; says after how many seconds
+│   └── Paced       the venue's token bucket is empty for a moment: whoever has time waits and asks again
 ├── Refused         any other status: status, and the venue's own code and message
 └── ReplyTooLarge   the body passed the request's bound, and was not read further
 
@@ -12,13 +13,14 @@ Keys (P is the prefix, V the venue; written and read here only, each expires by 
 | key | type | what it holds | time to live |
 | --- | --- | --- | --- |
 | P:budget:V:used:<minute> | integer | weight used in that UTC minute: our own spending, or the venue's count where larger | 2 minutes |
+| P:budget:V:bucket | hash left, at (ms since 1970) | tokens held, where the venue refills a bucket by the second | 2 minutes |
 | P:budget:V:paused | integer, ms since 1970 | nobody sends before; set by a 429 or a 418 | until then, at most 3 days |
 | P:budget:V:strikes | integer | 429s without Retry-After in a row, for the next pause's length | 10 minutes |
 """
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -44,14 +46,22 @@ _FIRST_PAUSE_SECONDS, _MOST_DOUBLINGS = 5.0, 6
 #: Clocks differ: what is sent at the turn of the minute may still be counted to the old one.
 _TURN_SECONDS = 1.0
 
-# All three are single steps in Redis, so that no two processes spend the same weight. KEYS: paused, used or strikes.
+# All three are single steps in Redis, so that no two processes spend the same weight. KEYS: paused, used or strikes, bucket.
 _SPEND = """
-local now, weight, allowed = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local now, weight, allowed, refill, held = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local paused = tonumber(redis.call('GET', KEYS[1]) or '0')
 if paused > now then return {1, paused - now} end
 if weight == 0 then return {0, 0} end
 local used = tonumber(redis.call('GET', KEYS[2]) or '0')
 if used + weight > allowed then return {2, 60000 - now % 60000} end
+if refill > 0 then
+  local bucket = redis.call('HMGET', KEYS[3], 'left', 'at')
+  local at = math.max(tonumber(bucket[2] or now), now)
+  local left = math.min(held, tonumber(bucket[1] or held) + (at - tonumber(bucket[2] or now)) * refill)
+  if left < weight then return {3, math.ceil((weight - left) / refill)} end
+  redis.call('HSET', KEYS[3], 'left', tostring(left - weight), 'at', string.format('%.0f', at))
+  redis.call('PEXPIRE', KEYS[3], 120000)
+end
 redis.call('INCRBY', KEYS[2], weight)
 redis.call('PEXPIRE', KEYS[2], 120000)
 return {0, 0}
@@ -87,6 +97,10 @@ class TryLater(HttpError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Paced(TryLater):
+    """not at this moment"""
+
+
 class Refused(HttpError):
     """the venue will not answer this request"""
 
@@ -111,6 +125,7 @@ class Http:
         redis_client: Client,
         *,
         prefix: str,
+        credentials: Mapping[str, str] | None = None,
         timeout_seconds: float = 10.0,
         total_seconds: float = 60.0,
         clock_ns: Callable[[], int] = time.time_ns,
@@ -126,7 +141,10 @@ class Http:
         self._total_seconds = total_seconds
         self._clock_ns = clock_ns
         self._jitter = jitter
+        self._credentials = credentials or {}
         self._allowed = int(venue.limits.weight_per_minute * _BUDGET_SHARE)
+        # of the token bucket: gained a millisecond, and held
+        self._bucket = (venue.limits.weight_per_second * _BUDGET_SHARE / 1000, venue.limits.burst * _BUDGET_SHARE)
         self._keys = f"{prefix}:budget:{venue.name}"
         self._spend, self._raise, self._pause = (redis_client.register_script(lua) for lua in (_SPEND, _RAISE, _PAUSE))
         self._session = requests.Session()
@@ -157,6 +175,7 @@ class Http:
             self._address(request.path),
             params=dict(request.params),
             json=request.body,
+            headers=self._signature(request),
             timeout=self._timeouts,
             allow_redirects=False,
             stream=True,
@@ -166,15 +185,25 @@ class Http:
         name, _, rest = path.removeprefix("/").partition("/")
         host = self._hosts.get(name)
         return self._base_url + path if host is None else f"{host.rstrip('/')}/{rest}"
+    def _signature(self, request: Request) -> dict[str, str]:
+        """Headers of this attempt; a signature is good for some seconds only."""
+        if self._venue.sign is None or not self._credentials:
+            return {}
+        return dict(self._venue.sign(request, self._credentials, self._clock_ns() // 1000))
 
     def _spend_weight(self, request: Request, now_ms: int) -> None:
-        if request.weight > self._allowed:
-            raise ValueError(f"{request.path} weighs {request.weight}, and the budget of a minute is {self._allowed}")
-        state, wait_ms = self._spend([f"{self._keys}:paused", self._used_key(now_ms)], [now_ms, request.weight, self._allowed])
+        refill, held = self._bucket
+        most = min(self._allowed, held) if refill else self._allowed
+        if request.weight > most:
+            raise ValueError(f"{request.path} weighs {request.weight}, and the budget is {most:g}")
+        keys = [f"{self._keys}:paused", self._used_key(now_ms), f"{self._keys}:bucket"]
+        state, wait_ms = self._spend(keys, [now_ms, request.weight, self._allowed, refill, held])
         if state == 1:
             raise TryLater(f"{self._venue.name} is paused", wait_ms / 1000)
         if state == 2:
             raise TryLater(f"{self._venue.name}: the weight of this minute is spent", wait_ms / 1000 + _TURN_SECONDS * (1 + self._jitter()))
+        if state == 3:
+            raise Paced(f"{self._venue.name}: the tokens of this moment are spent", wait_ms / 1000)
 
     def _used_key(self, now_ms: int) -> str:
         return f"{self._keys}:used:{now_ms // 60_000}"

@@ -40,6 +40,9 @@ class Limits:
     weight_per_minute: int
     messages_per_second: float
     connection_seconds: float  # rotate before the venue cuts
+    #: of a token bucket: what it gains a second, and what it holds; 0: the venue counts by the minute alone
+    weight_per_second: float = 0.0
+    burst: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +260,8 @@ class Venue:
     hosts: Mapping[str, str] = field(default_factory=dict)
     #: header name -> reads the weight used so far in this minute, as the venue counts it
     used_weight_header: str | None = None
+    #: (request, credentials, now in us) -> headers of one attempt, where the venue wants requests signed and there are credentials
+    sign: Callable[[Request, Mapping[str, str], int], Mapping[str, str]] | None = None
     #: the poll whose replies bear witness: its rows hold BOOK_CLAIMS of the instruments asked about
     witness: str | None = None
     #: how many sources must agree on the result of a market before it is final

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from core import journal as journals
-from core.http import HttpError, TryLater
+from core.http import HttpError, Paced, TryLater
 from core.journal import StreamName
 from core.venue import Poll, Reply, Request
 from tasks import lifecycle, resources
@@ -41,7 +41,7 @@ def ask(
     stream, connection_id, until = StreamName(venue, poll.name, "rest"), uuid.uuid4().hex, time.monotonic() + seconds
     number = 0
     for request in requests:
-        walk = Walk(resources.http(venue).fetch, request, poll.follow, poll.max_pages)
+        walk = Walk(patient(resources.http(venue).fetch, until), request, poll.follow, poll.max_pages)
         pages = iter(walk)
         while True:
             if time.monotonic() > until or lifecycle.ending():
@@ -73,6 +73,21 @@ def ask(
             asked.capped += 1
             log.warning("walk ended before its end venue=%s poll=%s pages=%d", venue, poll.name, poll.max_pages)
     return asdict(asked)
+
+
+def patient(fetch: Callable[[Request], Reply], until: float) -> Callable[[Request], Reply]:
+    """A fetch that waits for tokens of the venue's bucket, to `until` (time.monotonic) at the latest. Raises what `fetch` raises."""
+
+    def fetched(request: Request) -> Reply:
+        while True:
+            try:
+                return fetch(request)
+            except Paced as exc:
+                if time.monotonic() + exc.retry_after_seconds > until or lifecycle.ending():
+                    raise
+                time.sleep(exc.retry_after_seconds)
+
+    return fetched
 
 
 class Walk:

@@ -7,7 +7,7 @@ from typing import Any
 from core.http import HttpError
 from core.venue import Reply, Wanted
 from tasks import app, resources
-from tasks.asking import Walk, ask
+from tasks.asking import Walk, ask, patient
 from venues import VENUES
 from venues.errors import Unreadable
 
@@ -46,8 +46,9 @@ def universe(venue: str) -> dict[str, Any]:
 def _replies(venue: str, wanted: Wanted) -> Iterator[Reply]:
     """One at a time, each walk page by page: what ranks them decides what is kept."""
     universe = VENUES[venue].universe
+    fetch = patient(resources.http(venue).fetch, time.monotonic() + METADATA_SECONDS)
     for request in universe.requests(wanted):
-        yield from Walk(resources.http(venue).fetch, request, universe.follow, universe.max_pages)
+        yield from Walk(fetch, request, universe.follow, universe.max_pages)
 
 
 def _publish(venue: str, symbols: list[str]) -> dict[str, Any]:

@@ -43,5 +43,6 @@ def http(venue: str) -> Http:
         config().rest_url(venue, found.rest_url),
         _redis(),
         prefix=config().key_prefix,
+        credentials=config().credentials(venue),
         timeout_seconds=config().http_timeout_seconds,
     )

@@ -1,11 +1,13 @@
 """tasks.asking.Walk: page after page as each reply names the next, bounded, and never in a circle."""
 
 import itertools
+import time
 
 import pytest
 
+from core.http import Paced, TryLater
 from core.venue import Reply, Request
-from tasks.asking import CursorRepeats, Walk
+from tasks.asking import CursorRepeats, Walk, patient
 
 
 def follow(cursors: dict[str, str]):  # type: ignore[no-untyped-def]
@@ -50,3 +52,30 @@ def test_a_cursor_that_comes_back_is_an_error_after_what_it_brought() -> None:
     assert [next(pages).body for _ in range(3)] == [b"", b"a", b"b"]
     with pytest.raises(CursorRepeats, match="page 4"):
         next(pages)
+
+
+def refusing(*causes: TryLater):  # type: ignore[no-untyped-def]
+    """A fetch that gives each cause once, then answers; and how often it was asked."""
+    left, asked = list(causes), []
+
+    def fetched(request: Request) -> Reply:
+        asked.append(request)
+        if left:
+            raise left.pop(0)
+        return fetch(request)
+
+    return fetched, asked
+
+
+def test_a_walk_waits_for_tokens_of_the_moment() -> None:
+    fetched, asked = refusing(Paced("x", 0.001), Paced("x", 0.002))
+    assert len(list(Walk(patient(fetched, time.monotonic() + 60), FIRST, None, 1))) == 1
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(("cause", "seconds"), [(Paced("x", 5.0), 1.0), (TryLater("x", 0.001), 60.0)], ids=["no time", "paused"])
+def test_it_waits_for_nothing_else_and_not_beyond_its_time(cause: TryLater, seconds: float) -> None:
+    fetched, asked = refusing(cause)
+    with pytest.raises(type(cause)):
+        patient(fetched, time.monotonic() + seconds)(FIRST)
+    assert len(asked) == 1
