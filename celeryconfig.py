@@ -84,9 +84,10 @@ beat_schedule = {
 for _venue in VENUES.values():
     if _venue.name in _farm.collect:
         beat_schedule[f"{_venue.name}-universe"] = _every(_venue.universe.every_seconds, "tasks.metadata.universe", _venue.name)
-        if _venue.witness is not None:  # a stream that freezes in part is told by what REST says meanwhile
+        _login = not _farm.lacking(_venue.name, _venue.login)
+        if _venue.witness is not None and _login:  # a stream that freezes in part is told by what REST says meanwhile
             beat_schedule[f"{_venue.name}-witness"] = _every(25, "tasks.snapshots.witness", _venue.name)
         for _poll in _venue.polls:
-            if _poll.every_seconds is not None:
+            if _poll.every_seconds is not None and _poll.login in (None, _login):
                 _task = "tasks.metadata.poll" if _poll.queue == "metadata" else "tasks.snapshots.poll"
                 beat_schedule[f"{_venue.name}-{_poll.name}"] = _every(_poll.every_seconds, _task, _venue.name, _poll.name)

@@ -7,7 +7,7 @@ with its default and a test holds the two together.
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -115,8 +115,15 @@ class Settings:
         return found
 
 
-#: What a login is made of: both or neither.
+    def lacking(self, venue: str, login: Sequence[str]) -> list[str]:
+        """Variables that a login made of these credentials wants and that are not set."""
+        names = [f"{venue.upper()}_{_VARIABLES.get(name, name.upper())}" for name in login]
+        return [name for name in names if name not in self.logins]
+
+
+#: What a login is made of: both or neither. A private key comes by the file it is in.
 _LOGINS = (("CLIENT_ID", "CLIENT_SECRET"), ("KEY_ID", "PRIVATE_KEY_FILE"))
+_VARIABLES = {"private_key": "PRIVATE_KEY_FILE"}
 
 
 def private_key(variable: str, name: str) -> str:

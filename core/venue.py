@@ -145,7 +145,10 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A frame that belongs to the protocol, not to the market: `type` is ack, error, pong, heartbeat or closing."""
+    """A frame that belongs to the protocol, not to the market.
+
+    `type` is ack, error, pong, heartbeat, closing (the venue will close soon) or ended (nothing more will come on this connection).
+    """
 
     type: str
     request_id: int | None = None
@@ -219,6 +222,8 @@ class Poll:
     queue: str = "snapshots"
     follow: Callable[[Reply], Request | None] | None = None
     max_pages: int = 1
+    #: whether it is for farms that have the venue's login (True), for those that have not (False), or for both
+    login: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +265,8 @@ class Venue:
     hosts: Mapping[str, str] = field(default_factory=dict)
     #: header name -> reads the weight used so far in this minute, as the venue counts it
     used_weight_header: str | None = None
+    #: credentials (core.settings) without which no socket is let in
+    login: tuple[str, ...] = ()
     #: (request, credentials, now in us) -> headers of one attempt, where the venue wants requests signed and there are credentials
     sign: Callable[[Request, Mapping[str, str], int], Mapping[str, str]] | None = None
     #: the poll whose replies bear witness: its rows hold BOOK_CLAIMS of the instruments asked about

@@ -116,6 +116,9 @@ class Session:
             actions.append(Event(SUBSCRIBED, {"error": control.message, "request_id": control.request_id}))
         elif control.type == "closing":
             actions += self.rotate(control.message or "venue closing")
+        elif control.type == "ended" and not self._ending:
+            self._ending = True
+            actions.append(Reconnect(control.message or "ended by the venue"))
         elif control.subscribed is not None:
             refused = self._subscriptions.granted(control.request_id, control.subscribed, now)
             self._look()

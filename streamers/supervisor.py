@@ -77,6 +77,7 @@ class Supervisor:
             credentials=settings.credentials(venue.name),
         )
         self._fleet = Fleet(wiring, options.share, options.replica)
+        self._lacking = settings.lacking(venue.name, venue.login)
         self._express_running: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
         self._started_us = time_ns() // 1000
@@ -116,7 +117,10 @@ class Supervisor:
             self._next_vital = now + VISIT_SECONDS
             self._clerk.vital = self._vital()
             self._clerk.streams = sorted({str(slot.stream) for slot in self._fleet.slots})
-        if now >= self._next_word and any(self._universe.names(channel) is None for channel in self._wanted()):
+        if now >= self._next_word and self._lacking:
+            self._next_word = now + WAITING_WORD_SECONDS
+            log.warning("no socket is opened: the venue lets in nobody without a login venue=%s not_set=%s", self._venue.name, self._lacking)
+        elif now >= self._next_word and any(self._universe.names(channel) is None for channel in self._wanted()):
             self._next_word = now + WAITING_WORD_SECONDS
             log.info("no instruments are known yet, waiting venue=%s: tasks publish them, or list symbols in farm.toml", self._venue.name)
 
@@ -125,7 +129,7 @@ class Supervisor:
 
     def _apply(self) -> None:
         """Called after each look at the universe; a no-op when nothing has changed."""
-        if self._stop.is_set():
+        if self._stop.is_set() or self._lacking:
             return
         wanted = self._wanted()
         for gone in self._fleet.channels - {channel.name for channel in wanted}:

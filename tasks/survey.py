@@ -101,14 +101,16 @@ def _data_age(offset: dict[str, Any] | None, socket: dict[str, Any] | None) -> f
 def _unfed(settings: Settings, streams: list[dict[str, Any]]) -> list[str]:
     """Channels that farm.toml wants and that no stream brings."""
     fed = {(stream["venue"], stream["channel"]) for stream in streams}
-    wanted = [
-        (name, channel.name)
-        for name, collect in settings.collect.items()
-        if name in VENUES
-        for channel in VENUES[name].channels
-        if collect.channels is None or channel.name in collect.channels
-    ]
-    return [f"{venue}:{channel}: nothing has arrived yet" for venue, channel in wanted if (venue, channel) not in fed]
+    reasons = []
+    for name, collect in settings.collect.items():
+        channels = [channel.name for channel in VENUES[name].channels] if name in VENUES else []
+        wanted = [channel for channel in channels if collect.channels is None or channel in collect.channels]
+        lacking = settings.lacking(name, VENUES[name].login) if wanted else []
+        if lacking:
+            reasons.append(f"{name}: {' and '.join(lacking)} not set, so no socket is opened and only what REST tells is recorded")
+        else:
+            reasons += [f"{name}:{channel}: nothing has arrived yet" for channel in wanted if (name, channel) not in fed]
+    return reasons
 
 
 def _canaries(settings: Settings) -> list[str]:

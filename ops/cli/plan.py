@@ -76,11 +76,14 @@ def environment_of(
 ) -> dict[str, str]:
     """What every program of the farm sees, and the other commands and tests too."""
     urls = {{"postgres": "DATABASE_URL", "redis": "REDIS_URL"}[server.name]: server.url for server in servers}
-    endpoints = {}
+    endpoints, logins = {}, {}
     for venue in sandboxed:
         endpoints[f"{venue.upper()}_WS_URL"] = f"ws://127.0.0.1:{sandbox_port}/{venue}"
         endpoints[f"{venue.upper()}_REST_URL"] = f"http://127.0.0.1:{sandbox_port}/{venue}"
-    return {**endpoints, **urls, **given, "FARM_HOME": str(home)}
+        if "private_key" in VENUES[venue].login:  # made by the sandbox; the user's own is for the real venue
+            logins[f"{venue.upper()}_KEY_ID"] = "sandbox"
+            logins[f"{venue.upper()}_PRIVATE_KEY_FILE"] = str(home / "sandbox" / "keys" / f"{venue}.pem")
+    return {**endpoints, **urls, **given, **logins, "FARM_HOME": str(home)}
 
 
 def _elsewhere(venue: str, given: Mapping[str, str]) -> bool:

@@ -387,3 +387,10 @@ def test_a_renewal_that_is_refused_needs_a_new_connection() -> None:
     made = logging_in()
     made.control(GRANTED, 2.0)
     assert made.control(Control("error", message="invalid", login=False), 83.0)[0] == Rotate("login refused")
+
+
+def test_a_venue_that_ends_what_was_subscribed_gets_a_new_connection_at_once() -> None:
+    made = proven()
+    assert made.control(Control("ended", message="25 overflow"), 3.0) == [Reconnect("25 overflow")]
+    assert made.control(Control("ended", message="25 overflow"), 3.0) == []
+    assert made.tick(1_000_000.0, 0) == [], "one end is enough"

@@ -86,3 +86,19 @@ def test_twin_sockets_say_the_same_with_the_headers_of_the_venue_and_take_the_sa
         assert [frames for _, frames in said] == [[b"s:A 1"], [b"s:A 1"]] and said[0][0] != said[1][0]
 
     asyncio.run(play())
+
+
+def test_no_socket_is_opened_where_a_login_is_wanted_and_none_is_set(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def play() -> None:
+        (tmp_path / "farm.toml").touch()
+        async with Feed() as feed:
+            venue = dataclasses.replace(tiny_venue(feed.url, stream=SilentStream()), channels=(INDEX,), login=("key_id", "private_key"))
+            knobs = Settings(redis_url=NOBODY, farm_home=str(tmp_path), farm_toml=str(tmp_path / "farm.toml"), collect={"tiny": Collect()})
+            running = asyncio.create_task(Supervisor(venue, knobs, Options()).run())
+            await until(lambda: "TINY_PRIVATE_KEY_FILE" in caplog.text)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await running == 0
+        assert feed.paths == []
+
+    asyncio.run(play())
+    assert "no socket is opened: the venue lets in nobody without a login venue=tiny not_set=['TINY_KEY_ID', 'TINY_PRIVATE_KEY_FILE']" in caplog.text
