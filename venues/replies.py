@@ -3,7 +3,7 @@
 A broken row is rejected by its place in the list and its neighbours stand; a reply that is no list at all is a BadReply.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -25,13 +25,15 @@ def read_rows(reply: Reply, kind: type[T], check: Callable[[T], object]) -> tupl
             check(row)
         return found, []
     except (Unreadable, *UNREADABLE):
-        return _read_rows_each(reply, kind, check)
+        return read_each(_raw_rows(reply), msgspec.json.Decoder(kind, strict=False), check)
 
 
-def _read_rows_each(reply: Reply, kind: type[T], check: Callable[[T], object]) -> tuple[list[T], list[Rejected]]:
+def read_each(
+    raws: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[T], check: Callable[[T], object]
+) -> tuple[list[T], list[Rejected]]:
+    """A broken row is rejected by its place and its neighbours stand."""
     rows, rejected = [], []
-    decoder = msgspec.json.Decoder(kind, strict=False)
-    for i, raw in enumerate(_raw_rows(reply)):
+    for i, raw in enumerate(raws):
         try:
             row = decoder.decode(raw)
             check(row)

@@ -1,17 +1,14 @@
-"""What all REST calls of Deribit share: the address, the envelope, rows one by one when any is broken. Must not know HTTP."""
+"""What all REST calls of Deribit share: the address, the envelope. Must not know HTTP."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping
 
 import msgspec
 
-from core.venue import Rejected, Reply, Request
-from venues.decoding import UNREADABLE, checked_text, reason_of
+from core.venue import Reply, Request
+from venues.decoding import UNREADABLE, checked_text
 from venues.deribit import wire_rest
-from venues.errors import BadReply, Unreadable
+from venues.errors import BadReply
 from venues.replies import bad_reply
-
-T = TypeVar("T")
 
 #: Credits of a request; only get_instruments costs more.
 CREDITS = 500
@@ -29,21 +26,6 @@ def rows_of(reply: Reply) -> list[msgspec.Raw]:
         return ROWS.decode(reply.body).result
     except UNREADABLE as exc:
         raise bad_reply(reply, exc) from exc
-
-
-def read_each(
-    raws: Sequence[msgspec.Raw], decoder: msgspec.json.Decoder[T], check: Callable[[T], object]
-) -> tuple[list[T], list[Rejected]]:
-    """A broken row is rejected by its place and its neighbours stand."""
-    rows, rejected = [], []
-    for i, raw in enumerate(raws):
-        try:
-            row = decoder.decode(raw)
-            check(row)
-            rows.append(row)
-        except (Unreadable, *UNREADABLE) as exc:
-            rejected.append(Rejected(i, reason_of(exc)))
-    return rows, rejected
 
 
 def asked(reply: Reply, name: str) -> str:

@@ -15,7 +15,7 @@ from venues.deribit import wire, wire_rest
 from venues.deribit.frames import check_trade, trades
 from venues.deribit.instruments import LIST, parse_instruments, request_instruments
 from venues.deribit.platform import STATUS, parse_status, request_status
-from venues.deribit.replies import asked, read_each, request, rows_of
+from venues.deribit.replies import asked, request, rows_of
 from venues.deribit.settlements import (
     DELIVERY_POLL,
     SETTLEMENT_PAGES,
@@ -28,7 +28,7 @@ from venues.deribit.settlements import (
 )
 from venues.deribit.summaries import BOOK, SUMMARY, parse_summaries, parse_ticker, request_recorded_summaries, request_tickers
 from venues.errors import BadReply
-from venues.replies import bad_reply
+from venues.replies import bad_reply, read_each
 
 _MINUTE_MS, _HOUR_MS = 60_000, 3_600_000
 

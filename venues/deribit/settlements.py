@@ -9,10 +9,10 @@ from core.records import DELIVERY_PRICES, SETTLEMENTS
 from core.venue import Decoded, Reply, Request
 from venues.decoding import UNREADABLE, checked_text, constant, floats, integers, microseconds, optional_floats
 from venues.deribit import wire_rest
-from venues.deribit.replies import asked, read_each, request
+from venues.deribit.replies import asked, request
 from venues.deribit.summaries import currencies_of
 from venues.errors import BadFrame
-from venues.replies import bad_reply
+from venues.replies import bad_reply, read_each
 
 # --- settlements ------------------------------------------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ from core.venue import Decoded, Reply, Request
 from venues.decoding import UNREADABLE, checked_text, constant, microseconds, optional_floats
 from venues.deribit import wire, wire_rest
 from venues.deribit.frames import settlement_prices, tickers
-from venues.deribit.replies import read_each, request, rows_of
+from venues.deribit.replies import request, rows_of
 from venues.errors import Unreadable
-from venues.replies import bad_reply
+from venues.replies import bad_reply, read_each
 
 # --- names ------------------------------------------------------------------------------------------------------------------
 
