@@ -170,10 +170,11 @@ class Http:
         self._session.close()
 
     def _sent(self, request: Request) -> requests.Response:
+        path, query = request.target()
         return self._session.request(
             "GET" if request.body is None else "POST",
-            self._address(request.path),
-            params=dict(request.params),
+            self._address(path),
+            params=query,
             json=request.body,
             headers=self._signature(request),
             timeout=self._timeouts,

@@ -6,6 +6,7 @@ A venue is a folder below venues/ whose package holds `VENUE = Venue(...)`. Stre
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import numpy as np
 
@@ -47,7 +48,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One REST call: GET base + path with params, or POST where there is a `body`; `weight` is what the venue charges for it."""
+    """One REST call: GET base + path with params, or POST where there is a `body`; `weight` is what the venue charges for it. A name
+    in braces in the path is the place of the param of that name."""
 
     poll: str
     path: str
@@ -55,6 +57,14 @@ class Request:
     weight: int = 1
     max_bytes: int = 32 << 20
     body: Any = None  # sent as JSON
+
+    def target(self) -> tuple[str, dict[str, str | int]]:
+        """(path, query) as they are sent."""
+        named = {name for name in self.params if f"{{{name}}}" in self.path}
+        path = self.path
+        for name in named:
+            path = path.replace(f"{{{name}}}", quote(str(self.params[name]), safe=""))
+        return path, {name: value for name, value in self.params.items() if name not in named}
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,12 @@ def test_a_venue_of_several_hosts_names_them_by_the_first_part_of_the_path(serve
     assert [path for path, _ in server.seen] == ["/host/v2/trades?limit=3", "/all/data/v2/trades"]
 
 
+def test_a_param_may_stand_in_the_path(server: Server, make) -> None:
+    reply = make().fetch(get("/of/{what}/x", params={"what": "a/b?c 币", "limit": 3}))
+    assert server.seen[0][0] == "/of/a%2Fb%3Fc%20%E5%B8%81/x?limit=3"
+    assert reply.params == {"what": "a/b?c 币", "limit": 3}, "what it was about stays told"
+
+
 def test_a_connection_is_used_again(server: Server, make) -> None:
     http = make()
     for _ in range(3):
