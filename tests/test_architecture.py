@@ -47,6 +47,7 @@ TABLE = [
     _part("core.lane", "core.journal core.redisdb", "hiredis redis"),
     _part("core.http", "core.redisdb core.venue", "msgspec requests urllib3"),
     _part("venues", "core.records core.venue venues", "msgspec numpy", IMPURE),
+    _part("venues.kalshi.signing", "core.venue", "cryptography", IMPURE),
     _part("sandbox", "sandbox", "aiohttp msgspec numpy uvloop"),
     _part("sandbox.kalshi.keys", "sandbox", "cryptography"),
     _part("streamers", "core venues streamers", "numpy uvloop"),
