@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bench import cryptofeed, drain, idle, lag, memory, streamer, wire
+from bench import books, cryptofeed, drain, idle, lag, memory, streamer, wire
 from bench.figures import Bar, Figure
 from bench.servers import Lab
 
@@ -20,6 +20,7 @@ STAGES = (
     Stage((cryptofeed.QUOTES, cryptofeed.TRADES), cryptofeed.measure),
     *(Stage(bars, lambda lab, rate=rate: lag.measure(lab, rates=(rate,))) for rate, bars in lag.BARS.items()),
     Stage((streamer.BAR,), streamer.measure),
+    Stage((books.BAR,), books.measure),
     Stage((memory.BAR,), memory.measure),
     Stage((idle.BAR,), idle.measure),
 )
