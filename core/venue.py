@@ -40,6 +40,7 @@ class Limits:
     weight_per_minute: int
     messages_per_second: float
     connection_seconds: float  # rotate before the venue cuts
+    burst_seconds: float = 60.0  # a round of requests may spend the weight of so long at once, and goes on as it comes back
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from core.http import HttpError, TryLater
 from core.journal import StreamName
 from core.venue import Poll, Reply, Request
 from tasks import lifecycle, resources
+from tasks.pace import Pace
+from venues import VENUES
 from venues.errors import Unreadable
 
 log = logging.getLogger(__name__)
@@ -40,8 +42,9 @@ def ask(
     asked = Asked(len(requests), left=len(requests))
     stream, connection_id, until = StreamName(venue, poll.name, "rest"), uuid.uuid4().hex, time.monotonic() + seconds
     number = 0
+    fetch = _paced(venue)
     for request in requests:
-        walk = Walk(resources.http(venue).fetch, request, poll.follow, poll.max_pages)
+        walk = Walk(fetch, request, poll.follow, poll.max_pages)
         pages = iter(walk)
         while True:
             if time.monotonic() > until or lifecycle.ending():
@@ -73,6 +76,16 @@ def ask(
             asked.capped += 1
             log.warning("walk ended before its end venue=%s poll=%s pages=%d", venue, poll.name, poll.max_pages)
     return asdict(asked)
+
+
+def _paced(venue: str) -> Callable[[Request], Reply]:
+    pace, http = Pace(VENUES[venue].limits, time.monotonic()), resources.http(venue)
+
+    def fetch(request: Request) -> Reply:
+        time.sleep(pace.wait(request.weight, time.monotonic()))
+        return http.fetch(request)
+
+    return fetch
 
 
 class Walk:
