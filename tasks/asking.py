@@ -40,8 +40,9 @@ def ask(
     asked = Asked(len(requests), left=len(requests))
     stream, connection_id, until = StreamName(venue, poll.name, "rest"), uuid.uuid4().hex, time.monotonic() + seconds
     number = 0
+    fetch = patient(resources.http(venue).fetch, until)
     for request in requests:
-        walk = Walk(patient(resources.http(venue).fetch, until), request, poll.follow, poll.max_pages)
+        walk = Walk(fetch, request, poll.follow, poll.max_pages)
         pages = iter(walk)
         while True:
             if time.monotonic() > until or lifecycle.ending():
