@@ -70,8 +70,8 @@ def test_every_group_is_rung() -> None:
 def test_every_poll_of_a_collected_venue_is_scheduled() -> None:
     polls = {tuple(entry["args"]) for entry in SCHEDULE.values() if entry["task"].endswith(".poll")}
     farm = load()
-    logins = {VENUES[name]: not farm.lacking(name, VENUES[name].login) for name in farm.collect}
-    wanted = [(venue.name, poll) for venue, login in logins.items() for poll in venue.polls if poll.login in (None, login)]
+    logins = {name: not farm.lacking(name, VENUES[name].login) for name in farm.collect}
+    wanted = [(name, poll) for name, login in logins.items() for poll in VENUES[name].polls if poll.login in (None, login)]
     assert polls == {(name, poll.name) for name, poll in wanted if poll.every_seconds is not None}
 
 
