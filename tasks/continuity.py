@@ -188,7 +188,9 @@ class Sockets:
             notes.append(SocketProven(header.connection_id, header.first_us))
         if self.deaf:
             self.deaf = False
-            notes.append(GapClosed(self.place, first_event_us, header.first_us))
+            # What comes first may be a state of before the gap.
+            ends_us = None if first_event_us is None else max(first_event_us, self.last_event_us or 0)
+            notes.append(GapClosed(self.place, ends_us, header.first_us))
         return notes
 
     def awaits_data(self, connection_id: str) -> bool:

@@ -222,8 +222,14 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
         notes, wishes = follow(reader.chain, reader.sockets.place, stored)
         page.notes += notes
         reader.wishes |= wishes
-    first = min((int(columns["event_at"][0]) for columns in stored.values()), default=None)
+    first = min(map(_first_event, stored.values()), default=None)
     return first, max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
+
+
+def _first_event(columns: records.Columns) -> int:
+    """Event time of the first row. Of the whole states in one frame the newest: a book that stands still is dated by its last change."""
+    times = columns["event_at"]
+    return int(times[0]) if "frame" not in columns else int(np.max(times[columns["frame"] == columns["frame"][0]]))
 
 
 def _quarantine(

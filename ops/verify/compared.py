@@ -1,7 +1,7 @@
 """The one shape both sides are brought into, and what is compared in it; kinds.py lists the comparisons.
 
 Values are held as their bits, so that equal means equal to the last one. A key is the ledger's number of the instrument
-in the upper 16 bits and what tells a row among the instrument's others in the lower 48.
+in the upper 16 bits and what tells a row among the instrument's others in the lower 48, of a longer id its last ones.
 """
 
 from collections.abc import Collection, Sequence
@@ -60,6 +60,8 @@ class Comparison:
         told = {value.table for value in values}
         if (self.ledger_id and self.ledger_id not in fields) or not told.issuperset(self.identity):
             return None
+        if self.only is not None and self.only[0] not in fields:
+            return None if self.only[1] else replace(self, values=values, only=None)
         return replace(self, values=values)
 
     def chosen(self, records: Rows) -> Rows:
@@ -71,10 +73,10 @@ class Comparison:
 
 
 def keys(symbols: Any, ids: Any) -> Any:
-    """uint64 array."""
-    if len(ids) and (int(ids.max()) >> _ID_BITS or int(ids.min()) < 0):
-        raise ValueError(f"an id of {int(ids.max())} does not fit into {_ID_BITS} bits")
-    return symbols.astype(np.uint64) << np.uint64(_ID_BITS) | ids.astype(np.uint64)
+    """uint64 array. An id longer than 48 bits is a hash, whose last bits tell it as well."""
+    if len(ids) and int(ids.min()) < 0:
+        raise ValueError(f"an id of {int(ids.min())} is below 0")
+    return symbols.astype(np.uint64) << np.uint64(_ID_BITS) | ids.astype(np.uint64) & np.uint64((1 << _ID_BITS) - 1)
 
 
 def symbol_of(key: int) -> int:

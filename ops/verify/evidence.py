@@ -18,8 +18,10 @@ _HEAD_BYTES = 256
 
 
 def channels_of(venue: str, kind: str) -> list[str]:
-    """Channels whose frames become rows of the kind: a channel of changes brings the whole states too."""
-    return [channel.name for channel in VENUES[venue].channels if channel.kind and kind in (channel.kind, KINDS[channel.kind].states)]
+    """Channels whose frames become rows of the kind: a channel of changes brings the whole states too. Where none is of the kind, one
+    channel brings several."""
+    kinds = {channel.name: (channel.kind, KINDS[channel.kind].states) for channel in VENUES[venue].channels if channel.kind}
+    return [name for name, of_channel in kinds.items() if kind in of_channel] or list(kinds)
 
 
 class Evidence:

@@ -66,6 +66,11 @@ class Feed:
         for frame in frames:
             self._write(frame)
 
+    def note_top(self, values: tuple[Any, ...]) -> None:
+        """The top of a book that is about to be sent whole: no event, but who reads the book has this top then."""
+        symbol, event_us, *rest = values
+        self._venue.record("quotes", np.array([(symbol, event_us, self._venue.clock.now_us(), *rest, 0, NONE)], KINDS["quotes"]))
+
     def _fate(self, frame: Frame) -> int:
         for kind in STRIKES:
             for fault in self._venue.faults.of(kind, channel=frame.feed):

@@ -99,11 +99,12 @@ class MarketFeed:
         head = (2 * market.number + token, book.changed_ms * 1000, names.number_of(book.hashes[token]))
         bids, asks = book.levels(token)
         levels = [(BID, *level) for level in bids] + [(ASK, *level) for level in asks]
-        return [("book_snapshots", (*head, side, units / UNIT, float(size_text(micro)))) for side, units, micro in levels]
+        return [("books", (*head, side, units / UNIT, float(size_text(micro)))) for side, units, micro in levels]
 
     def greeting(self, market: Market, token: int, now_ms: int) -> tuple[bytes, list[tuple[str, tuple[Any, ...]]]]:
         """The first book of a subscription, and its records."""
         book = self._venue.flow.book(market, now_ms)
+        self._venue.feed.note_top(self._quote(market, book, token, book.changed_ms))
         return wire.book(market, token, book, greeting=True), self.snapshot(market, book, token)
 
     def prints(self, now_ms: int) -> None:
@@ -120,11 +121,11 @@ class MarketFeed:
         venue, (_, market, fill, transaction) = self._venue, due
         symbol = 2 * market.number + fill.token
         body = wire.last_trade_price(market, fill, transaction, now_ms)
-        number, sequence = venue.numbers(symbol)
+        venue.sequence += 1
         price, quantity = fill.units / UNIT, float(exact_text(fill.micro))
         identity = f"0x{transaction.hex()}:{market.tokens[fill.token]}:{wire.side_of(fill)}:{quantity:.15g}:{price:.15g}"
-        values = (number, sequence, names.number_of(hashlib.sha256(identity.encode()).hexdigest()), price, quantity)
-        taker = names.wallet(venue.config.seed, sequence % WALLETS)
+        values = (names.number_of(hashlib.sha256(identity.encode()).hexdigest()), venue.sequence, price, quantity)
+        taker = names.wallet(venue.config.seed, venue.sequence % WALLETS)
         chain_s = now_ms // 1000 + CHAIN_SECONDS
         rest = (NOBODY, -1, -1, int(not fill.bought), transaction, taker, chain_s)
         rows: list[tuple[str, tuple[Any, ...]]] = [("trades", (symbol, now_ms * 1000, *values, *rest))]

@@ -8,9 +8,8 @@ TAIL = [("delivered", "<u2"), ("fault", "u1")]
 TRADE = np.dtype(
     [
         *HEAD,
-        ("id", "<i8"),  # rising by one per token
+        ("id", "<i8"),  # the first 63 bits of a SHA-256 over what identifies a print
         ("sequence", "<i8"),  # rising by one over all
-        ("trade_id", "<i8"),  # the first 63 bits of a SHA-256 over what identifies a print
         ("price", "<f8"),
         ("quantity", "<f8"),
         ("quantity_no_rpi", "<f8"),  # NaN: the venue has no such thing
@@ -47,4 +46,4 @@ QUOTE = np.dtype(
         *TAIL,
     ]
 )
-KINDS = {"trades": TRADE, "book_deltas": DELTA, "book_snapshots": SNAPSHOT, "quotes": QUOTE}
+KINDS = {"trades": TRADE, "book_deltas": DELTA, "books": SNAPSHOT, "quotes": QUOTE}

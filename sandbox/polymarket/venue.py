@@ -52,12 +52,11 @@ class Polymarket:
         found = restored(rows, config.seed) if rows else universe(config.seed, config.markets, now_us // 1000)
         self.history = TradeHistory(self.ledger.kinds["trades"], 2 * len(found))
         self.tape = Tape(self.history)
-        self._next_ids = self.history.last_ids + 1
+        self.sequence = max((int(prints["sequence"].max()) for _, prints in self.ledger.kinds["trades"].sealed()), default=0)
         # after a restart the random stream must not repeat the one before
-        self.flow = Flow(config.seed + int(self.history.last_ids.sum()))
+        self.flow = Flow(config.seed + self.sequence)
         self.feed = Feed(self)
         self.take_in(found)
-        self.sequence = 0
         self._resume()
         self.market_feed, self.lifecycle = MarketFeed(self), Lifecycle(self)
         self.ledger.sockets.add(now_us, "started")  # socket numbers begin anew with a process
@@ -66,7 +65,6 @@ class Polymarket:
 
     def _resume(self) -> None:
         for _, prints in self.ledger.kinds["trades"].sealed():
-            self.sequence = max(self.sequence, int(prints["sequence"].max()))
             for place, price in zip((prints["symbol"] // 2).tolist(), prints["price"].tolist(), strict=True):
                 self.markets[place].last_trade = round(price * 10_000)
 
@@ -82,7 +80,6 @@ class Polymarket:
                 self.index[token] = len(self.names)
                 self.names.append(token)
         self.history.extend(len(self.names))
-        self._next_ids = np.append(self._next_ids, np.ones(len(self.names) - len(self._next_ids), np.int64))
         self.ledger.save("symbols.json", self.names)
         self.save_markets()
         self._weigh()
@@ -106,13 +103,6 @@ class Polymarket:
         if not self._active:
             return None
         return self._active[bisect(self._cumulative, self.flow.random.random() * self._cumulative[-1], hi=len(self._active) - 1)]
-
-    def numbers(self, symbol: int) -> tuple[int, int]:
-        """(number of the next trade of a token, and of all)."""
-        number = int(self._next_ids[symbol])
-        self._next_ids[symbol] += 1
-        self.sequence += 1
-        return number, self.sequence
 
     def quoted(self, token: str) -> tuple[Market, int] | None:
         """(market, side) of a token that has a book now."""

@@ -129,6 +129,28 @@ def test_a_deaf_time_is_a_gap_from_the_last_row_before_to_the_first_after_in_the
     assert work.notes.index(opened) < work.notes.index(closed)
 
 
+def change(us: int) -> bytes:
+    row = {"asset_id": "1", "price": "0.5", "size": "1", "side": "BUY", "hash": "ab" * 20}
+    return json.dumps({"event_type": "price_change", "timestamp": str(us // 1000), "price_changes": [row]}).encode()
+
+
+def books(*stamps: int) -> bytes:
+    state = {"event_type": "book", "asset_id": "1", "bids": [], "asks": [], "hash": "ab" * 20}
+    return json.dumps([state | {"timestamp": str(us // 1000)} for us in stamps]).encode()
+
+
+@pytest.mark.parametrize(("after", "ends"), [((-7000, 40, 30), 40), ((-7000, -8000), 2)])
+def test_a_deaf_time_that_states_end_is_not_dated_by_a_book_that_stood_still(after: tuple[int, ...], ends: int) -> None:
+    log = Log().event(journal.CONNECTED, incarnation="i").data(change((T + 2) * 1000)).event(journal.DISCONNECTED, cause="idle")
+    log.batch = 0
+    log.event(journal.CONNECTED, "d", incarnation="i").data(books(*((T + ms) * 1000 for ms in after)), connection="d")
+    stream = StreamName("polymarket", "market")
+    work, _ = digest(Reader(stream, VENUES["polymarket"], Sockets(place_of(stream)), "0-0", lambda s: np.ones(len(s), np.int32)), log.take())
+    [opened] = [note for note in work.notes if isinstance(note, GapOpened)]
+    [closed] = [note for note in work.notes if isinstance(note, GapClosed)]
+    assert (opened.event_us, closed.event_us) == ((T + 2) * 1000, (T + ends) * 1000)
+
+
 def test_counted_loss_is_told() -> None:
     log = Log().data(trade(1)).event(journal.LOST, cause="spool_full", frames=77)
     assert digest(reader(), log.take())[0].step.counts.lost == 77

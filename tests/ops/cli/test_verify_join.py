@@ -205,12 +205,20 @@ def test_a_trade_that_differs_in_one_value(row: Rows) -> None:
     assert join.outcome.different == 1
 
 
-def test_keys_take_a_whole_venue_and_refuse_what_does_not_fit() -> None:
+def test_keys_take_a_whole_venue_and_the_end_of_a_hash() -> None:
     key = keys(np.array([65_535]), np.array([2**48 - 1]))[0]
     assert (symbol_of(key), id_of(key)) == (65_535, 2**48 - 1)
-    for number in (2**48, -1):
-        with pytest.raises(ValueError, match="48 bits"):
-            keys(np.array([1]), np.array([number]))
+    assert keys(np.array([3]), np.array([2**62 + 7]))[0] == keys(np.array([3]), np.array([7]))[0]
+    with pytest.raises(ValueError, match="below 0"):
+        keys(np.array([1]), np.array([-1]))
+
+
+def test_a_ledger_without_a_chain_has_changes_alone() -> None:
+    fields = ("update_id", "side", "price", "quantity")
+    found = BOOK_DELTAS.within(fields)
+    assert found is not None and found.only is None and [value.table for value in found.values] == list(fields)
+    assert BOOK_SNAPSHOTS.within(fields) is None
+    assert BOOK_SNAPSHOTS.within((*fields, "previous_id")) is not None
 
 
 def test_shown_values_read_as_the_venue_wrote_them() -> None:

@@ -20,9 +20,11 @@ class Client:
         self.socket = socket
         self.texts: list[str] = []
         self.events: list[dict[str, Any]] = []
+        self._tokens: list[str] = []
 
     def subscribe(self, *tokens: str, custom: bool = False, dump: bool = True) -> None:
         """The first frame after opening."""
+        self._tokens += tokens
         frame: dict[str, Any] = {"type": "market", "assets_ids": list(tokens), "custom_feature_enabled": custom}
         self.socket.send(json.dumps(frame if dump else frame | {"initial_dump": False}))
 
@@ -67,6 +69,12 @@ class Client:
                 frame = json.loads(text)
                 self.events += frame if isinstance(frame, list) else [frame]
         return self.events
+
+    def finish(self, seconds: float) -> list[dict[str, Any]]:
+        """The same, and nothing more is sent afterwards: the ledger's deliveries are what came."""
+        self.collect(seconds)
+        self.operate("unsubscribe", *self._tokens)
+        return self.collect(0)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event.get("event_type") == kind]

@@ -105,7 +105,7 @@ def test_changes_received_are_those_in_the_ledger(sandbox: Any, client: Any, tok
     since, symbols = sandbox.alone(), sandbox.symbols()
     with client() as peer:
         peer.subscribe(*tokens)
-        peer.collect(1.5)
+        peer.finish(1.5)
     changes = [(event, change) for event in peer.of("price_change") for change in event["price_changes"]]
     rows = delivered(sandbox, "book_deltas", since)
     assert len(rows) == len(changes) > 200
@@ -115,7 +115,7 @@ def test_changes_received_are_those_in_the_ledger(sandbox: Any, client: Any, tok
         assert row["side"] == (1 if change["side"] == "BUY" else -1)
         assert (row["bid"], row["ask"]) == (float(change["best_bid"]), float(change["best_ask"]))
     assert {len(event["price_changes"]) for event in peer.of("price_change")} >= {2, 4}, "both tokens; two levels of a sweep"
-    books = delivered(sandbox, "book_snapshots", since)
+    books = delivered(sandbox, "books", since)
     assert len(books) == sum(len(event["bids"]) + len(event["asks"]) for event in peer.of("book"))
 
 
@@ -123,7 +123,7 @@ def test_prints_received_are_those_in_the_ledger(sandbox: Any, client: Any, toke
     since, symbols = sandbox.alone(), sandbox.symbols()
     with client() as peer:
         peer.subscribe(*tokens)
-        peer.collect(2.0)
+        peer.finish(2.0)
     rows, told = delivered(sandbox, "trades", since), peer.of("last_trade_price")
     assert len(rows) == len(told) > 20
     for row, event in zip(rows, told, strict=True):
@@ -134,15 +134,15 @@ def test_prints_received_are_those_in_the_ledger(sandbox: Any, client: Any, toke
         identity = ":".join(
             (event["transaction_hash"], event["asset_id"], event["side"], f"{float(event['size']):.15g}", f"{float(event['price']):.15g}")
         )
-        assert row["trade_id"] == number(hashlib.sha256(identity.encode()).hexdigest())
-    assert len(set(rows["trade_id"])) == len(rows)
+        assert row["id"] == number(hashlib.sha256(identity.encode()).hexdigest())
+    assert len(set(rows["id"])) == len(rows)
 
 
 def test_tops_in_the_ledger_are_those_of_the_replayed_book(sandbox: Any, client: Any, tokens: list[str]) -> None:
     since = sandbox.alone()
     with client() as peer:
         peer.subscribe(tokens[0], custom=True)
-        peer.collect(1.5)
+        peer.finish(1.5)
     rows = delivered(sandbox, "quotes", since)
     rows = rows[rows["symbol"] == 0]
     claimed = {change["hash"]: change for event in peer.of("price_change") for change in event["price_changes"]}

@@ -33,15 +33,15 @@ def test_everything_a_socket_was_given_is_read_as_the_ledger_has_it(sandbox: Any
         ended = sandbox.symbols()[18]
         sandbox.fault(kind="end_market", symbol=ended)
         poll(lambda: [line for line in sandbox.lines("lifecycle.jsonl") if line["event"] == "resolved"], 20)
-        peer.collect(1.0)
+        peer.finish(1.0)
     bodies = [text.encode() for text in peer.texts if text != "PONG"]
     decoded = decode("market", Frames(b"\n".join(bodies), len(bodies), np.arange(len(bodies)), lines=True))
     assert not decoded.rejected and set(decoded.ignored) <= {"tick_size_change"}
     names = ("event_us", "update_id", "side", "price", "quantity")
     theirs = ("symbol", "event_at", "update_id", "side", "price", "quantity")
-    for kind in ("book_deltas", "book_snapshots"):
-        assert table(decoded.rows[kind], *theirs) == ledger(sandbox, kind, since, *names)
-    trades = ledger(sandbox, "trades", since, "event_us", "trade_id", "price", "quantity", "buyer_maker")
+    for kind, segments in (("book_deltas", "book_deltas"), ("book_snapshots", "books")):
+        assert table(decoded.rows[kind], *theirs) == ledger(sandbox, segments, since, *names)
+    trades = ledger(sandbox, "trades", since, "event_us", "id", "price", "quantity", "buyer_maker")
     found = table(decoded.rows["trades"], "symbol", "event_at", "trade_id", "price", "quantity", "side")
     assert [(*row[:5], 1 - 2 * row[5]) for row in trades] == found and len(found) > 20
     (paid,) = [line["payouts"] for line in sandbox.lines("lifecycle.jsonl") if line["event"] == "resolved"]
@@ -64,7 +64,7 @@ def test_replies_are_read_with_the_numbers_of_the_stream(sandbox: Any, poll: Any
 
 def ledger_numbers(sandbox: Any) -> list[tuple[int, int]]:
     records = sandbox.records("trades")
-    return list(zip(records["symbol"].tolist(), records["trade_id"].tolist(), strict=True))
+    return list(zip(records["symbol"].tolist(), records["id"].tolist(), strict=True))
 
 
 def test_every_scheduled_poll_is_answered_and_read(sandbox: Any) -> None:

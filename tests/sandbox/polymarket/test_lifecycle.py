@@ -153,6 +153,6 @@ def test_a_restart_goes_on_where_the_ledger_ends(launch: Any, poll: Any) -> None
         peer.until(lambda event: event["event_type"] == "last_trade_price")
     both = running.records("trades")
     assert len(both) > len(old) and len(set(both["sequence"])) == len(both) == both["sequence"].max()
-    assert len(set(both["trade_id"])) == len(both)
+    assert len(set(both["id"])) == len(both)
     first = "0x" + bytes(old[0]["transaction"]).hex()
     poll(lambda: [row["transaction_hash"] for row in running.get(f"{DATA}/v2/trades?limit=1000")["data"]][-1:] == [first])
