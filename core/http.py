@@ -7,15 +7,6 @@ HttpError
 │   └── Paced       the venue's token bucket is empty for a moment: whoever has time waits and asks again
 ├── Refused         any other status: status, and the venue's own code and message
 └── ReplyTooLarge   the body passed the request's bound, and was not read further
-
-Keys (P is the prefix, V the venue; written and read here only, each expires by itself):
-
-| key | type | what it holds | time to live |
-| --- | --- | --- | --- |
-| P:budget:V:used:<minute> | integer | weight used in that UTC minute: our own spending, or the venue's count where larger | 2 minutes |
-| P:budget:V:bucket | hash left, at (ms since 1970) | tokens held, where the venue refills a bucket by the second | 2 minutes |
-| P:budget:V:paused | integer, ms since 1970 | nobody sends before; set by a 429 or a 418 | until then, at most 3 days |
-| P:budget:V:strikes | integer | 429s without Retry-After in a row, for the next pause's length | 10 minutes |
 """
 
 import random
@@ -29,11 +20,10 @@ import msgspec
 import requests
 import urllib3
 
+from core.budget import Budget, Exhausted
 from core.redisdb import Client
 from core.venue import Reply, Request, Venue
 
-#: Of the venue's weight; the rest is for whoever else uses this address.
-_BUDGET_SHARE = 0.8
 _CHUNK_BYTES = 1 << 16
 #: An error's body is read no further; the venue's code and message stand at its beginning.
 _ERROR_BYTES = 1 << 16
@@ -41,48 +31,6 @@ _ERROR_BYTES = 1 << 16
 _AGAIN_SECONDS = 5.0
 #: A ban lasts from 2 minutes to 3 days (Binance's documents).
 _BAN_SECONDS, _LONGEST_PAUSE_SECONDS = 120.0, 3 * 86400.0
-#: 429 without Retry-After: 5 s, then twice as long each time, with up to half as much again by chance.
-_FIRST_PAUSE_SECONDS, _MOST_DOUBLINGS = 5.0, 6
-#: Clocks differ: what is sent at the turn of the minute may still be counted to the old one.
-_TURN_SECONDS = 1.0
-
-# All three are single steps in Redis, so that no two processes spend the same weight. KEYS: paused, used or strikes, bucket.
-_SPEND = """
-local now, weight, allowed, refill, held = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local paused = tonumber(redis.call('GET', KEYS[1]) or '0')
-if paused > now then return {1, paused - now} end
-if weight == 0 then return {0, 0} end
-local used = tonumber(redis.call('GET', KEYS[2]) or '0')
-if used + weight > allowed then return {2, 60000 - now % 60000} end
-if refill > 0 then
-  local bucket = redis.call('HMGET', KEYS[3], 'left', 'at')
-  local at = math.max(tonumber(bucket[2] or now), now)
-  local left = math.min(held, tonumber(bucket[1] or held) + (at - tonumber(bucket[2] or now)) * refill)
-  if left < weight then return {3, math.ceil((weight - left) / refill)} end
-  redis.call('HSET', KEYS[3], 'left', tostring(left - weight), 'at', string.format('%.0f', at))
-  redis.call('PEXPIRE', KEYS[3], 120000)
-end
-redis.call('INCRBY', KEYS[2], weight)
-redis.call('PEXPIRE', KEYS[2], 120000)
-return {0, 0}
-"""
-_RAISE = """
-if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or '0') then redis.call('SET', KEYS[1], ARGV[1], 'PX', 120000) end
-"""
-# wait < 0: the venue did not say. Replies to requests that were under way together are one strike, not many.
-_PAUSE = """
-local now, wait, first, doublings, chance = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local paused = tonumber(redis.call('GET', KEYS[1]) or '0')
-if wait < 0 then
-  if paused > now then return paused - now end
-  local strikes = redis.call('INCR', KEYS[2])
-  redis.call('PEXPIRE', KEYS[2], 600000)
-  wait = first * 2 ^ math.min(strikes - 1, doublings) * (1 + chance / 2)
-end
-wait = math.ceil(math.max(wait, paused - now))
-redis.call('SET', KEYS[1], string.format('%.0f', now + wait), 'PX', wait)
-return wait
-"""
 
 
 class HttpError(Exception):
@@ -126,6 +74,7 @@ class Http:
         *,
         prefix: str,
         credentials: Mapping[str, str] | None = None,
+        share: float | None = None,
         timeout_seconds: float = 10.0,
         total_seconds: float = 60.0,
         clock_ns: Callable[[], int] = time.time_ns,
@@ -140,13 +89,8 @@ class Http:
         self._timeouts = (min(timeout_seconds, 5.0), timeout_seconds)  # to connect, and between two reads
         self._total_seconds = total_seconds
         self._clock_ns = clock_ns
-        self._jitter = jitter
         self._credentials = credentials or {}
-        self._allowed = int(venue.limits.weight_per_minute * _BUDGET_SHARE)
-        # of the token bucket: gained a millisecond, and held
-        self._bucket = (venue.limits.weight_per_second * _BUDGET_SHARE / 1000, venue.limits.burst * _BUDGET_SHARE)
-        self._keys = f"{prefix}:budget:{venue.name}"
-        self._spend, self._raise, self._pause = (redis_client.register_script(lua) for lua in (_SPEND, _RAISE, _PAUSE))
+        self._budget = Budget(venue.name, venue.limits, redis_client, prefix=prefix, share=share, jitter=jitter)
         self._session = requests.Session()
         self._session.headers.update({"User-Agent": "tapefarm", "Accept-Encoding": "gzip", "Accept": "application/json"})
         # A proxy from the environment is for the world outside; it would swallow what is asked of this machine.
@@ -154,8 +98,11 @@ class Http:
 
     def fetch(self, request: Request) -> Reply:
         """The reply with status 200. Raises HttpError; redis.exceptions.RedisError while nobody can tell what is left to spend."""
-        sent_ms = self._clock_ns() // 1_000_000
-        self._spend_weight(request, sent_ms)
+        sent_ms = self._now_ms()
+        try:
+            self._budget.spend(request.path, request.weight, sent_ms)
+        except Exhausted as exc:
+            raise (Paced if exc.paced else TryLater)(str(exc), exc.seconds) from exc
         try:
             with self._sent(request) as response:
                 self._heed_used_weight(response, sent_ms)
@@ -192,34 +139,14 @@ class Http:
             return {}
         return dict(self._venue.sign(request, self._credentials, self._clock_ns() // 1000))
 
-    def _spend_weight(self, request: Request, now_ms: int) -> None:
-        refill, held = self._bucket
-        most = min(self._allowed, held) if refill else self._allowed
-        if request.weight > most:
-            raise ValueError(f"{request.path} weighs {request.weight}, and the budget is {most:g}")
-        keys = [f"{self._keys}:paused", self._used_key(now_ms), f"{self._keys}:bucket"]
-        state, wait_ms = self._spend(keys, [now_ms, request.weight, self._allowed, refill, held])
-        if state == 1:
-            raise TryLater(f"{self._venue.name} is paused", wait_ms / 1000)
-        if state == 2:
-            raise TryLater(f"{self._venue.name}: the weight of this minute is spent", wait_ms / 1000 + _TURN_SECONDS * (1 + self._jitter()))
-        if state == 3:
-            raise Paced(f"{self._venue.name}: the tokens of this moment are spent", wait_ms / 1000)
-
-    def _used_key(self, now_ms: int) -> str:
-        return f"{self._keys}:used:{now_ms // 60_000}"
-
     def _heed_used_weight(self, response: requests.Response, sent_ms: int) -> None:
         name = self._venue.used_weight_header
         text = response.headers.get(name, "") if name else ""
         if text.isascii() and text.isdigit():
-            self._raise([self._used_key(sent_ms)], [int(text[:9])])
+            self._budget.heed(int(text[:9]), sent_ms)
 
-    def _pause_all(self, wait_seconds: float | None) -> float:
-        """Stop every process of this venue; how long, in seconds. None: the venue did not say."""
-        wait_ms = -1 if wait_seconds is None else int(wait_seconds * 1000)
-        arguments = [self._clock_ns() // 1_000_000, wait_ms, int(_FIRST_PAUSE_SECONDS * 1000), _MOST_DOUBLINGS, self._jitter()]
-        return float(self._pause([f"{self._keys}:paused", f"{self._keys}:strikes"], arguments)) / 1000
+    def _now_ms(self) -> int:
+        return self._clock_ns() // 1_000_000
 
     def _body(self, response: requests.Response, max_bytes: int) -> bytes:
         declared = response.headers.get("Content-Length", "")
@@ -241,9 +168,10 @@ class Http:
         status = response.status_code
         asked = retry_after_seconds(response.headers.get("Retry-After"), self._clock_ns())
         if status == 429:
-            return TryLater(f"{self._venue.name}: HTTP 429, too many requests", self._pause_all(asked))
+            return TryLater(f"{self._venue.name}: HTTP 429, too many requests", self._budget.pause(asked, self._now_ms()))
         if status == 418:
-            return TryLater(f"{self._venue.name}: HTTP 418, banned", self._pause_all(_BAN_SECONDS if asked is None else asked))
+            seconds = _BAN_SECONDS if asked is None else asked
+            return TryLater(f"{self._venue.name}: HTTP 418, banned", self._budget.pause(seconds, self._now_ms()))
         if status == 408 or status >= 500:
             return TryLater(f"{self._venue.name}: HTTP {status}", _AGAIN_SECONDS if asked is None else asked)
         return Refused(status, *self._explained(response))

@@ -245,12 +245,6 @@ def test_pauses_without_retry_after_double_up_to_a_bound(server: Server, make, c
     assert waits == [5, 10, 20, 40, 80, 160, 320, 320, 320]
 
 
-def test_a_pause_is_never_shortened(server: Server, make, redis_client: redis.Redis, key_prefix: str) -> None:
-    redis_client.set(f"{key_prefix}:budget:demo:paused", NOW_NS // 1_000_000 + 60_000)
-    assert make()._pause_all(2.0) == 60.0
-    assert make()._pause_all(None) == 60.0
-
-
 # --- bounds
 
 
