@@ -5,12 +5,15 @@ A venue is a folder below venues/ whose package holds `VENUE = Venue(...)`. Stre
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
 import numpy as np
 
 from core.records import Columns, Instrument, Market, Pause
+
+if TYPE_CHECKING:
+    from core.history import History
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +286,9 @@ class Venue:
     witness: str | None = None
     #: how many sources must agree on the result of a market before it is final
     resolution_sources: int = 1
+    #: name of a channel or a poll -> how its past is read again
+    histories: "Mapping[str, History]" = field(default_factory=dict)
+    archive_url: str = ""  # serves the same requests for what is older; `<NAME>_ARCHIVE_URL` overrides
 
     def channel(self, name: str) -> Channel:
         return next(channel for channel in self.channels if channel.name == name)

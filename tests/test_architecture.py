@@ -38,7 +38,8 @@ def _part(name: str, ours: str = "", theirs: str = "", never: set[str] = frozens
 TABLE = [
     _part("core"),
     _part("core.records", never=IMPURE),
-    _part("core.venue", "core.records", "numpy", IMPURE),
+    _part("core.venue", "core.history core.records", "numpy", IMPURE),
+    _part("core.history", "core.venue", never=IMPURE),
     _part("core.settings"),
     _part("core.log"),
     _part("core.redisdb", "", "redis"),
@@ -47,7 +48,7 @@ TABLE = [
     _part("core.lane", "core.journal core.redisdb", "hiredis redis"),
     _part("core.budget", "core.redisdb core.venue"),
     _part("core.http", "core.budget core.redisdb core.venue", "msgspec requests urllib3"),
-    _part("venues", "core.records core.venue venues", "msgspec numpy", IMPURE),
+    _part("venues", "core.history core.records core.venue venues", "msgspec numpy", IMPURE),
     _part("venues.kalshi.signing", "core.venue", "cryptography", IMPURE),
     _part("sandbox", "sandbox", "aiohttp msgspec numpy uvloop"),
     _part("sandbox.kalshi.keys", "sandbox", "cryptography"),

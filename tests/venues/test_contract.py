@@ -15,12 +15,14 @@ from venues.errors import Unreadable
 
 CHANNELS = [(venue, channel) for venue in VENUES.values() for channel in venue.channels]
 POLLS = [(venue, poll) for venue in VENUES.values() for poll in venue.polls]
+HISTORIES = [(venue, name, history) for venue in VENUES.values() for name, history in venue.histories.items()]
 SYMBOLS = ["BTCUSDT", "1000PEPEUSDT", "币安人生USDT", "BTCUSDT_261225"]
 #: Names that tell what they are of, where a poll goes by them.
 OWN_SYMBOLS = {"deribit": ["ETH-PERPETUAL", "ETH_USDC-PERPETUAL", "ETH-25DEC26", "ETH-25DEC26-3000-C"]}
 NOW_US = 1_795_300_000_000_000
 
 each_channel = pytest.mark.parametrize(("venue", "channel"), CHANNELS, ids=[f"{v.name}-{c.name}" for v, c in CHANNELS])
+each_history = pytest.mark.parametrize(("venue", "name", "history"), HISTORIES, ids=[f"{v.name}-{name}" for v, name, _ in HISTORIES])
 each_poll = pytest.mark.parametrize(("venue", "poll"), POLLS, ids=[f"{v.name}-{p.name}" for v, p in POLLS])
 
 json_values = st.recursive(
@@ -124,6 +126,38 @@ def test_a_reply_of_another_shape_is_bad(venue, poll) -> None:
     for body in (b"", b"{}", b"null", b'{"code":-1121,"msg":"Invalid symbol."}'):
         with pytest.raises(Unreadable):
             poll.parse(Reply(poll.name, {"symbol": "BTCUSDT"}, body, NOW_US))
+
+
+@each_history
+def test_a_history_is_of_something_that_is_recorded(venue, name, history) -> None:
+    """Its pages are replies of a poll, and their rows those of the channel."""
+    assert name in {part.name for part in (*venue.channels, *venue.polls)}
+    assert venue.poll(history.poll).queue == "backfill" or history.poll == name
+    kinds = [channel.kind for channel in venue.channels if channel.name == name]
+    assert history.kind in (kinds or KINDS)
+    assert bool(KINDS[history.kind].sequence) == history.numbered == (history.locate is not None)
+    assert bool(venue.archive_url) or not history.archived
+
+
+@each_history
+def test_a_page_is_asked_for_within_a_share_of_the_budget(venue, name, history) -> None:
+    requests = [history.request("BTCUSDT", NOW_US, last) for last in (NOW_US, NOW_US + 86_400_000_000)]
+    requests += [history.locate("BTCUSDT", NOW_US)] if history.locate else []
+    for request in requests:
+        assert request.poll == history.poll
+        assert 0 < request.weight <= min(venue.limits.weight_per_minute, venue.limits.burst or venue.limits.weight_per_minute) / 10
+
+
+@each_history
+@given(body=frame_bodies)
+@settings(max_examples=100, deadline=None)
+def test_any_page_is_read_or_called_bad_and_never_goes_back(venue, name, history, body) -> None:
+    request = history.request("BTCUSDT", NOW_US, NOW_US + 3_600_000_000)
+    try:
+        page = history.read(Reply(request.poll, request.params, body, NOW_US))
+    except Unreadable:
+        return
+    assert page.rows >= 0 and (page.ended or page.reached > NOW_US)
 
 
 @pytest.mark.parametrize("venue", VENUES.values(), ids=list(VENUES))

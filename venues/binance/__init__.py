@@ -3,6 +3,7 @@
 from core.records import QUOTES, TRADES
 from core.venue import Channel, Limits, Venue
 from venues.binance import stream
+from venues.binance.history import HISTORIES
 from venues.binance.instruments import UNIVERSE
 from venues.binance.rest import POLLS
 
@@ -27,4 +28,5 @@ VENUE = Venue(
     decode=stream.decode,
     universe=UNIVERSE,
     used_weight_header="X-MBX-USED-WEIGHT-1M",
+    histories=HISTORIES,
 )

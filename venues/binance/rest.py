@@ -53,7 +53,8 @@ def _maybe_floats(values: Sequence[Any]) -> Any:
 
 # --- klines -----------------------------------------------------------------------------------------------------------------
 
-_INTERVAL, _INTERVAL_SECONDS = "1m", 60
+KLINES = "klines"
+_INTERVAL, INTERVAL_SECONDS = "1m", 60
 #: The running interval, and two before it so that one missed poll loses nothing.
 _INTERVALS = 3
 #: A reply is some while older than its arrival, and two clocks differ: only then is an interval surely over.
@@ -62,9 +63,21 @@ _SETTLED_US = 2_000_000
 
 def request_klines(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
     def request(symbol: str) -> Request:
-        return Request("klines", "/fapi/v1/klines", {"symbol": symbol, "interval": _INTERVAL, "limit": _INTERVALS}, max_bytes=1 << 20)
+        return Request(KLINES, "/fapi/v1/klines", {"symbol": symbol, "interval": _INTERVAL, "limit": _INTERVALS}, max_bytes=1 << 20)
 
     return [request(symbol) for symbol in symbols]
+
+
+#: The most that still weighs 2: more rows for the weight than any other size.
+_KLINES_ROWS = 499
+
+
+def request_klines_between(symbol: str, first_us: int, last_us: int | None) -> Request:
+    """One page, ascending, of the intervals that open within the span."""
+    params: dict[str, str | int] = {"symbol": symbol, "interval": _INTERVAL, "startTime": -(-first_us // 1000), "limit": _KLINES_ROWS}
+    if last_us is not None:
+        params["endTime"] = last_us // 1000
+    return Request(KLINES, "/fapi/v1/klines", params, weight=2, max_bytes=1 << 20)
 
 
 def parse_klines(reply: Reply) -> Decoded:
@@ -77,7 +90,7 @@ def parse_klines(reply: Reply) -> Decoded:
         "symbol": [symbol] * n,
         "event_at": microseconds([row.openTime for row in rows]),
         "received_at": constant(reply.received_us, n),
-        "interval_seconds": constant(_INTERVAL_SECONDS, n),
+        "interval_seconds": constant(INTERVAL_SECONDS, n),
         "open": floats([row.open for row in rows]),
         "high": floats([row.high for row in rows]),
         "low": floats([row.low for row in rows]),
@@ -184,11 +197,13 @@ def parse_open_interest(reply: Reply) -> Decoded:
 AGG_TRADES_ROWS = 1000
 
 
-def request_agg_trades(symbol: str, from_id: int | None = None) -> Request:
-    """One page, ascending from an id, or the newest; ids and times are not to be combined."""
-    params: dict[str, str | int] = {"symbol": symbol, "limit": AGG_TRADES_ROWS}
+def request_agg_trades(symbol: str, from_id: int | None = None, limit: int = AGG_TRADES_ROWS, *, start_ms: int | None = None) -> Request:
+    """One page, ascending from an id or from a time (the two are not to be combined), or the newest."""
+    params: dict[str, str | int] = {"symbol": symbol, "limit": limit}
     if from_id is not None:
         params["fromId"] = from_id
+    if start_ms is not None:
+        params["startTime"] = start_ms
     return Request("aggTrades", "/fapi/v1/aggTrades", params, weight=20, max_bytes=4 << 20)
 
 
@@ -204,7 +219,7 @@ def parse_agg_trades(reply: Reply) -> Decoded:
 
 POLLS = (
     Poll("exchangeInfo", 3600, request_exchange_info, parse_exchange_info, queue="metadata"),
-    Poll("klines", 60, request_klines, parse_klines, about=INSTRUMENTS),
+    Poll(KLINES, 60, request_klines, parse_klines, about=INSTRUMENTS),
     Poll("fundingRate", 3600, request_funding_rates, parse_funding_rates),
     Poll("premiumIndex", 60, request_premium_index, parse_premium_index),
     Poll("openInterest", 300, request_open_interest, parse_open_interest, about=INSTRUMENTS),

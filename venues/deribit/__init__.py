@@ -5,6 +5,7 @@ from core.venue import Channel, Limits, Venue
 from venues.deribit import stream
 from venues.deribit.choice import UNIVERSE
 from venues.deribit.frames import decode
+from venues.deribit.history import HISTORIES
 from venues.deribit.rest import INDEX_NAMES, POLLS
 
 # One subscribe call names 500 at most; 131 books at 100 ms made 70-95 KB/s on one socket (probe of 2026-09-22).
@@ -43,4 +44,6 @@ VENUE = Venue(
     stream=stream,
     decode=decode,
     universe=UNIVERSE,
+    histories=HISTORIES,
+    archive_url="https://history.deribit.com",
 )

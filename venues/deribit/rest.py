@@ -65,7 +65,7 @@ def request_newest_candles(symbols: Sequence[str], now_us: int) -> Sequence[Requ
 def parse_candles(reply: Reply) -> Decoded:
     if reply.params.get("resolution", _RESOLUTION) != _RESOLUTION:
         raise BadReply(f"{reply.poll}: resolution {reply.params['resolution']!r} is not the one we ask for")
-    found = _chart(reply)
+    found = chart(reply)
     if found.status == _NO_DATA:
         return Decoded(ignored={_NO_DATA: 1})
     symbol = asked(reply, "instrument_name")
@@ -87,7 +87,7 @@ def parse_candles(reply: Reply) -> Decoded:
     return _decoded(CANDLES.name, columns, rejected)
 
 
-def _chart(reply: Reply) -> wire_rest.Candles:
+def chart(reply: Reply) -> wire_rest.Candles:
     try:
         found = _CANDLES.decode(reply.body).result
     except UNREADABLE as exc:
