@@ -67,6 +67,7 @@ class Settings:
 
     http_timeout_seconds: float = _knob(10.0, "connect and read timeout of a REST call")
     gap_lookback_hours: float = _knob(48.0, "how far back a starting drain looks for the last id of an instrument")
+    backfill_share: float = _knob(0.6, "of a venue's REST budget, what reading the past may use; the rest is for what happens now")
 
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and the like, as set
@@ -84,6 +85,7 @@ class Settings:
             "writer_max_rows",
         ):
             _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
+        _check(0 < self.backfill_share <= 1, "BACKFILL_SHARE", self.backfill_share, "a number above 0, at most 1")
 
     @property
     def home(self) -> Path:
@@ -98,6 +100,10 @@ class Settings:
 
     def rest_url(self, venue: str, default: str) -> str:
         return self.endpoints.get(f"{venue.upper()}_REST_URL", default)
+
+    def archive_url(self, venue: str, default: str) -> str:
+        """Empty where there is none: another server in the venue's place brings its own archive, or none."""
+        return self.endpoints.get(f"{venue.upper()}_ARCHIVE_URL", "" if f"{venue.upper()}_REST_URL" in self.endpoints else default)
 
     def credentials(self, venue: str) -> Mapping[str, str]:
         """client_id and client_secret, or key_id and private_key (PEM), or nothing. Raises SettingsError when half of a pair is set, or
@@ -147,7 +153,7 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     for name, spec in known.items():
         if environ.get(name, "") != "":
             values[spec.name] = _parsed(name, environ[name], type(spec.default))
-    endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL")) and v}
+    endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL", "_ARCHIVE_URL")) and v}
     logins = {k: v for k, v in environ.items() if k.endswith(tuple(f"_{name}" for pair in _LOGINS for name in pair)) and v}
     if "database_url" in values:
         values["database_url"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values["database_url"])

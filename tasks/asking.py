@@ -2,15 +2,13 @@
 
 import logging
 import time
-import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
-from core import journal as journals
 from core.http import HttpError, Paced, TryLater
-from core.journal import StreamName
 from core.venue import Poll, Reply, Request
 from tasks import lifecycle, resources
+from tasks.replies import Replies
 from venues.errors import Unreadable
 
 log = logging.getLogger(__name__)
@@ -38,8 +36,7 @@ def ask(
     """Send the requests in order, each walk to its end, for at most so long. A venue that says "later" ends the round; a request that
     it refuses is counted and skipped. `heard` is told of each reply once the journal has it."""
     asked = Asked(len(requests), left=len(requests))
-    stream, connection_id, until = StreamName(venue, poll.name, "rest"), uuid.uuid4().hex, time.monotonic() + seconds
-    number = 0
+    replies, until = Replies(resources.journal(), venue, poll.name), time.monotonic() + seconds
     fetch = patient(resources.http(venue).fetch, until)
     for request in requests:
         walk = Walk(fetch, request, poll.follow, poll.max_pages)
@@ -57,17 +54,12 @@ def ask(
                 asked.refused += 1
                 asked.cause = str(exc)
                 log.warning("request refused venue=%s poll=%s cause=%s", venue, poll.name, exc)
-                context = {"cause": f"{type(exc).__name__}: {exc}", "path": request.path, "params": dict(request.params)}
-                number += 1  # of what is appended: a number that is left out would be an entry that the journal lost
-                fields = journals.event_fields(journals.REFUSED, connection_id, number, time.time_ns() // 1000, context)
-                resources.journal().append([(stream, fields)])
+                replies.keep_refusal(request, exc)
                 break
             if reply is None:
                 break
             asked.replies += 1
-            number += 1
-            fields = journals.reply_fields(connection_id, number, reply.body, reply.received_us, dict(reply.params))
-            resources.journal().append([(stream, fields)])
+            replies.keep(reply)
             heard(reply)
         asked.left -= 1
         if walk.capped:

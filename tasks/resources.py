@@ -1,6 +1,7 @@
 """What tasks work with, opened once a process and on first use, so that a forked child never shares a socket with its parent."""
 
 import functools
+from collections.abc import Sequence
 
 from core import redisdb, settings
 from core.board import Board
@@ -37,12 +38,24 @@ def board() -> Board:
 
 @functools.cache
 def http(venue: str) -> Http:
-    found = VENUES[venue]
+    return _http(venue, config().rest_url(venue, VENUES[venue].rest_url), share=None)
+
+
+@functools.cache
+def past(venue: str) -> Sequence[Http]:
+    """Who serves what was: the venue itself, then its archive where it has one. All that is asked so is content with a share."""
+    urls = [config().rest_url(venue, VENUES[venue].rest_url)]
+    urls.append(config().archive_url(venue, VENUES[venue].archive_url))
+    return [_http(venue, url, share=config().backfill_share) for url in urls if url]
+
+
+def _http(venue: str, url: str, share: float | None) -> Http:
     return Http(
-        found,
-        config().rest_url(venue, found.rest_url),
+        VENUES[venue],
+        url,
         _redis(),
         prefix=config().key_prefix,
         credentials=config().credentials(venue),
+        share=share,
         timeout_seconds=config().http_timeout_seconds,
     )

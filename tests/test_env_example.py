@@ -41,11 +41,13 @@ def _lines(row: tuple[str, str, str]) -> str:
 
 def _endpoints() -> Rows:
     """Of the venues that are there. A line of one whose folder was deleted does no harm, and deleting a folder is to break nothing."""
-    written = re.findall(r"^#([A-Z0-9]+)_(WS|REST)_URL=(.*)", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
+    written = re.findall(r"^#([A-Z0-9]+)_(WS|REST|ARCHIVE)_URL=(.*)", (ROOT / ".env.example").read_text(encoding="utf-8"), re.MULTILINE)
     found = {(venue, kind): url for venue, kind, url in written if venue.lower() not in VENUES}
     for venue in VENUES.values():
-        found |= {(venue.name.upper(), "WS"): venue.ws_url, (venue.name.upper(), "REST"): venue.rest_url}
-    ordered = sorted(found, key=lambda place: (place[0], place[1] == "REST"))
+        urls = {"WS": venue.ws_url, "REST": venue.rest_url, "ARCHIVE": venue.archive_url}
+        found |= {(venue.name.upper(), kind): url for kind, url in urls.items() if url}
+    kinds = ["WS", "REST", "ARCHIVE"]
+    ordered = sorted(found, key=lambda place: (place[0], kinds.index(place[1])))
     return [(f"{venue}_{kind}_URL", found[venue, kind], "") for venue, kind in ordered]
 
 

@@ -16,7 +16,7 @@ DEFAULT_PORTS = {"postgres": 54329, "redis": 63799, "sandbox": 18080, "flower": 
 
 _SETTINGS = {field.name.upper() for field in fields(Settings) if "meaning" in field.metadata}
 #: What each venue may have: endpoints, and a login (the state that keeps it is for the owner only).
-_OF_A_VENUE = ("_WS_URL", "_REST_URL", "_CLIENT_ID", "_CLIENT_SECRET", "_KEY_ID", "_PRIVATE_KEY_FILE")
+_OF_A_VENUE = ("_WS_URL", "_REST_URL", "_ARCHIVE_URL", "_CLIENT_ID", "_CLIENT_SECRET", "_KEY_ID", "_PRIVATE_KEY_FILE")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 

@@ -80,6 +80,8 @@ def environment_of(
     for venue in sandboxed:
         endpoints[f"{venue.upper()}_WS_URL"] = f"ws://127.0.0.1:{sandbox_port}/{venue}"
         endpoints[f"{venue.upper()}_REST_URL"] = f"http://127.0.0.1:{sandbox_port}/{venue}"
+        if VENUES[venue].archive_url:
+            endpoints[f"{venue.upper()}_ARCHIVE_URL"] = f"http://127.0.0.1:{sandbox_port}/{venue}/history"
         if "private_key" in VENUES[venue].login:  # made by the sandbox; the user's own is for the real venue
             logins[f"{venue.upper()}_KEY_ID"] = "sandbox"
             logins[f"{venue.upper()}_PRIVATE_KEY_FILE"] = str(home / "sandbox" / "keys" / f"{venue}.pem")

@@ -27,6 +27,7 @@ def test_a_set_variable_is_used_in_its_type() -> None:
         ("LINGER_MS", "-1", "LINGER_MS=-1.0 cannot be used: give a number above 0"),
         ("LINGER_MS", "nan", "LINGER_MS=nan cannot be used: give a number above 0"),
         ("BATCH_MAX_BYTES", "-5", "BATCH_MAX_BYTES=-5 cannot be used: give a number above 0"),
+        ("BACKFILL_SHARE", "0", "BACKFILL_SHARE=0.0 cannot be used: give a number above 0, at most 1"),
         ("STREAMER_CLIENT", "curl", "STREAMER_CLIENT='curl' cannot be used: give picows or websockets"),
     ],
 )
@@ -40,6 +41,12 @@ def test_endpoints_are_per_venue() -> None:
     found = load({"SOMEWHERE_WS_URL": "ws://127.0.0.1:1/", "SOMEWHERE_REST_URL": ""})
     assert found.ws_url("somewhere", "wss://real") == "ws://127.0.0.1:1"
     assert found.rest_url("somewhere", "https://real") == "https://real"
+
+
+def test_a_server_in_the_place_of_a_venue_brings_its_own_archive_or_none() -> None:
+    assert load({}).archive_url("somewhere", "https://real") == "https://real"
+    assert load({"SOMEWHERE_REST_URL": "http://127.0.0.1:1"}).archive_url("somewhere", "https://real") == ""
+    assert load({"SOMEWHERE_ARCHIVE_URL": "http://127.0.0.1:2"}).archive_url("somewhere", "https://real") == "http://127.0.0.1:2"
 
 
 def test_celery_uses_the_same_redis_unless_told() -> None:

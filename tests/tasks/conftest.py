@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 
 import pytest
 
@@ -11,6 +14,10 @@ from core import redisdb, settings
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Settings
+from db import engine
+from tasks import resources
+from tasks.drain import Drain, Turn
+from tasks.lag import Lag
 
 TRADES = StreamName("binance", "aggTrade")
 QUOTES = StreamName("binance", "bookTicker")
@@ -62,3 +69,44 @@ def journal(redis_client: redisdb.Client, key_prefix: str) -> Journal:
 @pytest.fixture
 def board(redis_client: redisdb.Client, key_prefix: str) -> Board:
     return Board(redis_client, key_prefix)
+
+
+@pytest.fixture
+def drained(farm: Settings, journal: Journal, board: Board) -> Callable[[], Turn]:
+    """Writes what waits in the journal, as the writers do."""
+
+    def drain() -> Turn:
+        turn = Turn(0)
+        with closing(Drain(farm, journal, board, turn, Lag())) as at_work:
+            at_work.open()
+            while at_work.step():
+                pass
+        return turn
+
+    return drain
+
+
+# --- tasks, called as a worker calls them ---------------------------------------------------------------------------------
+def _forget() -> None:
+    """What a process keeps open: a worker's child would end with it."""
+    for opened in (resources.config, resources.journal, resources.board, resources.http, resources.past, resources._redis):
+        opened.cache_clear()
+
+
+@pytest.fixture
+def worker(farm: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Tasks called in this process work on this test's servers; (**settings) sets more of the environment."""
+    for name in [name for name in os.environ if name.endswith(("_WS_URL", "_REST_URL", "_ARCHIVE_URL"))]:
+        monkeypatch.delenv(name)
+
+    def set_up(**settings: str) -> None:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        _forget()
+
+    set_up(DATABASE_URL=farm.database_url, REDIS_URL=farm.redis_url, KEY_PREFIX=farm.key_prefix)
+    yield set_up
+    with suppress(Exception):
+        resources._redis().close()
+    _forget()
+    engine.engine(farm.database_url).dispose()

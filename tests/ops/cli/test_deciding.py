@@ -18,6 +18,7 @@ from ops.cli.ports import choose
 from ops.cli.state import State
 from ops.cli.turn import one_at_a_time
 from ops.local.errors import PortInUse, RuntimeUnavailable
+from venues import VENUES
 
 
 # --- ports
@@ -161,10 +162,17 @@ def test_servers_of_the_users_own_are_used_and_none_is_started(tmp_path: Path, g
     assert wanted(made.knobs, made.state.venues) == [("binance", "aggTrade")]
 
 
+@pytest.mark.skipif("deribit" not in VENUES, reason="its folder is deleted")
+def test_the_sandbox_plays_a_venues_archive_too(tmp_path: Path, given: dict[str, str]) -> None:
+    (tmp_path / "farm.toml").write_text("[venues.deribit]\n")
+    made = make(tmp_path, given)
+    assert made.state.environment["DERIBIT_ARCHIVE_URL"] == f"http://127.0.0.1:{made.state.ports['sandbox']}/deribit/history"
+
+
 def test_the_sandbox_has_no_part_in_a_live_farm(tmp_path: Path, given: dict[str, str]) -> None:
     made = make(tmp_path, given, Wish(live=True))
     assert made.state.sandboxed == ()
-    assert not [name for name in made.state.environment if name.endswith(("_WS_URL", "_REST_URL"))]
+    assert not [name for name in made.state.environment if name.endswith(("_WS_URL", "_REST_URL", "_ARCHIVE_URL"))]
 
 
 def test_an_endpoint_of_the_users_own_is_kept(tmp_path: Path, given: dict[str, str]) -> None:
