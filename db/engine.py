@@ -7,6 +7,9 @@ from psycopg2.extensions import connection as RawConnection
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 
+#: What `connect` gives.
+Connection = RawConnection
+
 STATEMENT_TIMEOUT_SECONDS = 120
 LOCK_TIMEOUT_SECONDS = 20
 CONNECT_TIMEOUT_SECONDS = 5

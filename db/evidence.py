@@ -288,7 +288,7 @@ def _write_unread(cursor: Cursor, unread: Sequence[Unread]) -> None:
             u.batch_no,
             u.frame_no,
             moment(u.received_us),
-            _plain(u.reason),
+            plain(u.reason),
             u.raw[:MAX_RAW_BYTES],
         )
         for u in unread
@@ -300,6 +300,6 @@ def _write_unread(cursor: Cursor, unread: Sequence[Unread]) -> None:
     )
 
 
-def _plain(reason: str) -> str:
+def plain(reason: str) -> str:
     """PostgreSQL's text holds no NUL and no lone surrogate; a venue's words may."""
     return reason.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode()[:MAX_REASON_CHARS]

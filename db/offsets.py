@@ -67,6 +67,13 @@ def load(cursor: Cursor, stream: str, place: Place) -> Offset:
     return Offset(last_id, connections, micros(event_at), micros(received_at))
 
 
+def committed(cursor: Cursor, stream: str) -> str:
+    """Journal id of the last entry of a stream whose rows are committed."""
+    cursor.execute("SELECT last_id FROM stream_offsets WHERE stream = %s", (stream,))
+    found = cursor.fetchone()
+    return "0-0" if found is None else str(found[0])
+
+
 def rewind(cursor: Cursor, stream: str, offset: Offset) -> Offset:
     """Begin the stream anew: its journal was lost and now counts from lower ids. Rows already written are known by their keys."""
     cursor.execute("UPDATE stream_offsets SET last_id = '0-0' WHERE stream = %s AND last_id = %s", (stream, offset.last_id))

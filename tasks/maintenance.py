@@ -1,4 +1,4 @@
-"""Tidying: the journal behind what is committed, gaps that have been filled since."""
+"""Tidying: the journal behind what is committed, silences that have ended since."""
 
 from typing import Any
 
@@ -27,9 +27,8 @@ def trim_journal() -> dict[str, Any]:
 
 @app.task
 def settle_gaps() -> dict[str, Any]:
-    """Gaps whose rows have arrived since (a second connection, a backfill, an instrument that spoke at last) become `filled`,
-    and those that lie within a pause of the venue's own are planned."""
+    """Silences end with the first row of an instrument, and gaps that lie within a pause of the venue's own are planned."""
     url = resources.config().database_url
     channels = [(venue.name, channel) for venue in VENUES.values() for channel in venue.channels if channel.kind]
-    filled = sum(queries.settle_gaps(url, venue, channel.name, KINDS[channel.kind]) for venue, channel in channels)
+    filled = sum(queries.settle_silent(url, venue, channel.name, KINDS[channel.kind]) for venue, channel in channels)
     return {"filled": filled, "planned": queries.run(url, "settle_planned_pauses", slack=pauses.SLACK)}

@@ -31,7 +31,7 @@ def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]
     reasons = [reason for stream in streams for reason in stream.pop("reasons")] + _unfed(settings, streams) + _canaries(settings)
     return {
         "streams": streams,
-        "gaps_open": gaps["deaf"] + gaps["fillable"],
+        "gaps_open": gaps["deaf"] + gaps["unsettled"],
         "quarantined": sum(row["quarantined"] for row in offsets.values()),
         "reasons": reasons,
     }

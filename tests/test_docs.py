@@ -32,6 +32,7 @@ VIEWS = {
     "agg_trades": "trades with venue and symbol; `is_buyer_maker` is the venue's word for a taker who sold",
     "ingestion_stats": "what each stream has written; `last_lag` is from our clock at the newest frame to its commit",
     "data_quality_check": "the last hour of each instrument: trades, ids that are missing between the first and the last, gaps",
+    "gaps": "data_gaps with the symbol and the number of ids that are missing",
 }
 PUBLIC_VIEWS = {
     "eth_option_quotes": "best bid and ask of ETH options, in `price_unit`; 0 means that side is empty",

@@ -30,6 +30,7 @@ VIEWS = {
     "agg_trades": "trade_time received_at venue symbol agg_trade_id price quantity first_trade_id last_trade_id is_buyer_maker",
     "ingestion_stats": "venue channel shard stream frames rows repeated ignored quarantined lost last_event_at last_received_at committed_at last_lag",
     "data_quality_check": "venue symbol trades missing gaps last_trade_at complete",
+    "gaps": "gap_id venue channel symbol cause state first_missing last_missing missing from_at to_at found_at detail evidence",
 }
 CANDLES = "interval_seconds open high low close volume quote_volume trades closed"
 PUBLIC_VIEWS = {

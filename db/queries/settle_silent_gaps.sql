@@ -1,6 +1,7 @@
 -- An instrument from which nothing came has spoken: its first row ends the gap. {table} holds what the channel brings.
 UPDATE data_gaps g
-SET state = 'filled', event_to = f.event_at, received_to = f.received_at
+SET state = 'filled', event_to = f.event_at, received_to = f.received_at,
+    evidence = evidence || jsonb_build_array(jsonb_build_object('at', now(), 'state', 'filled', 'reason', 'its first row has come'))
 FROM (
     SELECT o.gap_id, r.event_at, r.received_at
     FROM data_gaps o

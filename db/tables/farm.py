@@ -1,7 +1,7 @@
 """What the farm knows of itself: how far it has read, which sockets lived when, what is missing, what could not be read."""
 
-from sqlalchemy import BigInteger, Column, Identity, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy import BigInteger, Column, Float, Identity, Index, Integer, LargeBinary, Table, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from db.tables import metadata
 
@@ -78,9 +78,17 @@ data_gaps = Table(
         Text,
         nullable=False,
         server_default=text("'open'"),
-        comment="open: still deaf; missing: over, not filled; filled: the rows are there; planned: the venue paused",
+        comment="open: still deaf; missing: over, not looked after; filling: a backfill is at it; filled: the rows are there; "
+        "partly filled; unfillable; planned: the venue paused",
     ),
     Column("detail", Text, comment="what happened, in words"),
+    Column(
+        "evidence",
+        JSONB,
+        nullable=False,
+        server_default=text("'[]'"),
+        comment="each change of state since: when, to what, why, and what was found",
+    ),
     Column("found_at", _AT, nullable=False, server_default=text("now()"), comment="our clock"),
     Index("data_gaps_place", "venue", "channel", "state", "found_at"),
     comment="what the farm lacks: when, why, and which ids",
@@ -102,6 +110,36 @@ planned_pauses = Table(
     Column("told_at", _AT, nullable=False, comment="our clock at the reply that said so last"),
     UniqueConstraint("venue", "since_at", "reason"),
     comment="times in which a venue does not trade and says so: a gap within one is planned",
+)
+
+_ALIVE = text("state IN ('queued', 'running')")
+
+backfills = Table(
+    "backfills",
+    metadata,
+    Column("backfill_id", BigInteger, Identity(), primary_key=True, comment="number of the job"),
+    Column("venue", Text, nullable=False, comment="folder name below venues/"),
+    Column("channel", Text, nullable=False, comment="channel or poll whose past is read again"),
+    Column("instruments", ARRAY(Text), nullable=False, comment="symbols, in the order they are read"),
+    Column("from_at", _AT, nullable=False, comment="venue's clock: nothing older is looked for"),
+    Column("to_at", _AT, nullable=False, comment="venue's clock: nothing younger is looked for"),
+    Column("first_number", BigInteger, comment="first of the ids that are wanted; absent: all of the time"),
+    Column("last_number", BigInteger, comment="last of the ids that are wanted; absent likewise"),
+    Column("gap_id", BigInteger, comment="gap that asked for it; absent: asked for by hand"),
+    Column("state", Text, nullable=False, server_default=text("'queued'"), comment="queued, running, done, partly, failed, cancelled"),
+    Column("position", JSONB, nullable=False, server_default=text("'{}'"), comment="where it goes on"),
+    Column("progress", Float(53), nullable=False, server_default=text("'0'"), comment="share of the way, 0 to 1"),
+    _count("rows", "rows that pages brought, those that were there already included"),
+    _count("requests", "pages asked for"),
+    _count("lacking", "ids asked for that are not to be had, and rows of pages that could not be stored"),
+    Column("reason", Text, comment="why it is not all there, or waits"),
+    Column("asked_at", _AT, nullable=False, server_default=text("now()"), comment="our clock"),
+    Column("due_at", _AT, nullable=False, server_default=text("now()"), comment="our clock: not taken up before"),
+    Column("heartbeat_at", _AT, comment="our clock at its last step"),
+    Column("ended_at", _AT, comment="our clock when it was over"),
+    Index("backfills_due", "due_at", postgresql_where=_ALIVE),
+    Index("backfills_gap", "gap_id", unique=True, postgresql_where=_ALIVE),
+    comment="jobs that read the past again, and how far they are",
 )
 
 quarantine = Table(

@@ -7,88 +7,61 @@ from typing import Any
 
 import pytest
 
-from core.records import QUOTES, TRADES
+from core.records import TRADES
 from db import queries
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
 
 def gap(query: Query, **changed: Any) -> None:
-    """A gap of ids 5 to 7, found now."""
+    """A gap of ids 5 to 7 that is over."""
     values = {"venue": "v", "channel": "c", "shard": "0", "instrument_id": 1, "cause": "sequence", "state": "missing"}
     values |= {"first_missing": 5, "last_missing": 7, "event_from": "2026-01-01 00:00+00", "event_to": "2026-01-01 00:01+00"} | changed
     query(f"INSERT INTO data_gaps ({', '.join(values)}) VALUES ({', '.join(['%s'] * len(values))})", tuple(values.values()))
 
 
-def trades(query: Query, *ids: int, instrument: int = 1, at: str = "2026-01-01 00:00:30+00") -> None:
-    for number in ids:
-        query(
-            "INSERT INTO trades (event_at, received_at, instrument_id, trade_id, price, quantity, side) VALUES (%s, now(), %s, %s, 1, 1, 1)",
-            (at, instrument, number),
-        )
+def silent(query: Query, **changed: Any) -> None:
+    """An instrument that had not spoken at midnight."""
+    gap(query, **{"cause": "silent", "state": "open", "event_from": None, "event_to": None, "received_from": "2026-01-01 00:00+00"} | changed)
 
 
-def states(query: Query) -> list[str]:
-    return [row[0] for row in query("SELECT state FROM data_gaps ORDER BY gap_id")]
-
-
-def settle(url: str) -> int:
-    return queries.settle_gaps(url, "v", "c", TRADES)
-
-
-def test_a_gap_is_filled_when_each_of_its_ids_is_there(fresh_database_url: str, query: Query) -> None:
-    gap(query)
-    gap(query, first_missing=5, last_missing=5)
-    trades(query, 4, 5, 6, 8)
-    assert settle(fresh_database_url) == 1
-    assert states(query) == ["missing", "filled"]
-    trades(query, 7)
-    assert settle(fresh_database_url) == 1
-    assert settle(fresh_database_url) == 0
-    assert states(query) == ["filled", "filled"]
+def trade(query: Query, at: str, instrument: int = 1) -> None:
+    query(
+        "INSERT INTO trades (event_at, received_at, instrument_id, trade_id, price, quantity, side) VALUES (%s, now(), %s, 1, 1, 1, 1)",
+        (at, instrument),
+    )
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "instrument", "at", "state"),
     [
-        {"instrument_id": 2},
-        {"venue": "elsewhere"},
-        {"channel": "other"},
-        {"cause": "disconnected"},
-        {"state": "open"},
-        {"found_at": "2020-01-01 00:00+00"},
-        {"last_missing": 2_000_000},
-        {"first_missing": None, "last_missing": None},
+        ({}, 1, "2026-01-01 00:05+00", "filled"),
+        ({}, 1, "2025-12-31 23:55+00", "filled"),  # clocks differ
+        ({}, 1, "2025-12-31 12:00+00", "open"),
+        ({}, 2, "2026-01-01 00:05+00", "open"),
+        ({"channel": "other"}, 1, "2026-01-01 00:05+00", "open"),
+        ({"cause": "disconnected"}, 1, "2026-01-01 00:05+00", "open"),
     ],
-    ids=str,
 )
-def test_what_settles_nothing(fresh_database_url: str, query: Query, changed: dict[str, Any]) -> None:
-    gap(query, **changed)
-    trades(query, 5, 6, 7)
-    assert settle(fresh_database_url) == 0
-    assert states(query) == [changed.get("state", "missing")]
+def test_a_silence_ends_with_the_first_row(
+    fresh_database_url: str, query: Query, changed: dict[str, Any], instrument: int, at: str, state: str
+) -> None:
+    silent(query, **changed)
+    trade(query, at, instrument)
+    assert queries.settle_silent(fresh_database_url, "v", "c", TRADES) == (state == "filled")
+    assert query("SELECT state, jsonb_array_length(evidence) FROM data_gaps") == [(state, int(state == "filled"))]
 
 
-def test_a_gap_without_a_row_before_it_looks_back_two_days(fresh_database_url: str, query: Query) -> None:
-    gap(query, event_from=None)
-    trades(query, 5, 6, 7, at="2025-12-31 12:00+00")
-    assert settle(fresh_database_url) == 1
-
-
-def test_a_kind_without_a_sequence_has_no_ids_to_settle(fresh_database_url: str, query: Query) -> None:
+def test_open_gaps_are_deaf_shards_and_what_nobody_has_settled(fresh_database_url: str, query: Query) -> None:
+    assert queries.rows(fresh_database_url, "open_gaps") == [{"deaf": 0, "unsettled": 0}]
     gap(query)
-    assert queries.settle_gaps(fresh_database_url, "v", "c", QUOTES) == 0
-
-
-def test_open_gaps_are_deaf_shards_and_fillable_ids(fresh_database_url: str, query: Query) -> None:
-    assert queries.rows(fresh_database_url, "open_gaps") == [{"deaf": 0, "fillable": 0}]
-    gap(query)
-    gap(query, state="filled")
-    gap(query, cause="lost", state="missing")
-    gap(query, first_missing=None, last_missing=None)
-    gap(query, cause="disconnected", state="open")
-    gap(query, found_at="2020-01-01 00:00+00")
-    assert queries.rows(fresh_database_url, "open_gaps") == [{"deaf": 1, "fillable": 1}]
+    gap(query, state="filling")
+    for settled in ("filled", "partly filled", "unfillable", "planned"):
+        gap(query, state=settled)
+    silent(query)
+    gap(query, instrument_id=None, cause="disconnected", state="open", event_to=None)
+    gap(query, instrument_id=None, cause="disconnected", event_to=None, received_to="2026-01-01 00:02+00")
+    assert queries.rows(fresh_database_url, "open_gaps") == [{"deaf": 1, "unsettled": 3}]
 
 
 def test_a_fact_is_replaced_and_found_by_its_beginning(fresh_database_url: str) -> None:

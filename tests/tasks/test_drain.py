@@ -221,19 +221,6 @@ def test_the_board_shows_the_lag_of_each_stream(farm: Settings, journal: Journal
     assert board.vitals("drain")[f"drain:{TRADES}"]["p50_ms"] >= 0
 
 
-def test_a_gap_in_the_ids_is_filled_once_its_rows_have_come(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
-    socket = Socket(journal, TRADES, "t")
-    socket.send(trade(1), trade(5))
-    drain_all(farm, journal, board)
-    settle = (farm.database_url, "binance", "aggTrade", records.TRADES)
-    assert queries.settle_gaps(*settle) == 0
-    at = query("SELECT (extract(epoch FROM max(event_at)) * 1000)::int8 FROM trades")[0][0]
-    Socket(journal, TRADES, "late").send(*(trade(n, T=at) for n in (2, 3, 4)))
-    drain_all(farm, journal, board)
-    assert queries.settle_gaps(*settle) == 1
-    assert query("SELECT state FROM data_gaps") == [("filled",)]
-
-
 @pytest.mark.parametrize("cause", ["silent", "not subscribed"])
 def test_an_instrument_from_which_nothing_comes_is_an_open_gap_until_its_first_row_or_until_nobody_wants_it(
     farm: Settings, journal: Journal, board: Board, query: Query, cause: str
@@ -250,7 +237,7 @@ def test_an_instrument_from_which_nothing_comes_is_an_open_gap_until_its_first_r
     Socket(journal, TRADES, "next").event(journals.CONNECTED, subscriptions=["QUIETUSDT", "STILLUSDT"], incarnation="i")
     socket.send(trade(7, "QUIETUSDT"))
     drain_all(farm, journal, board)
-    assert queries.settle_gaps(farm.database_url, "binance", "aggTrade", records.TRADES) == 1
+    assert queries.settle_silent(farm.database_url, "binance", "aggTrade", records.TRADES) == 1
     told = "SELECT symbol, cause, g.state, received_to IS NOT NULL FROM data_gaps g JOIN instruments USING (instrument_id) WHERE cause <> 'sequence' ORDER BY 1"
     assert query(told) == [
         ("GONEUSDT", cause, "missing", True),
