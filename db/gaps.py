@@ -91,7 +91,8 @@ def concerned(
 def of_ids_within(cursor: Cursor, gap_id: int) -> dict[str, int]:
     """state -> gaps of single instruments' ids that the time of this gap touches."""
     cursor.execute(
-        "SELECT o.state, count(*) FROM data_gaps g JOIN data_gaps o ON o.venue = g.venue AND o.channel = g.channel AND o.cause = 'sequence' AND o.instrument_id IS NOT NULL "
+        "SELECT o.state, count(*) FROM data_gaps g JOIN data_gaps o ON o.venue = g.venue AND o.channel = g.channel "
+        "AND o.cause = 'sequence' AND o.instrument_id IS NOT NULL "
         "AND coalesce(o.event_from, o.event_to) <= coalesce(g.event_to, g.received_to) "
         "AND o.event_to >= coalesce(g.event_from, g.received_from) WHERE g.gap_id = %s GROUP BY 1",
         (gap_id,),

@@ -70,7 +70,7 @@ class Drain:
         self._committed: dict[StreamName, str] = {}
         self._trimmed_at = self._reported_at = 0.0
         self._kept_at = time.monotonic()
-        self._frames_per_entry = 0.0
+        self._rows_per_entry = 0.0
         self._careful = False
         self._pending: Future[None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -128,7 +128,7 @@ class Drain:
     def _read(self) -> list[tuple[StreamName, list[digest.RawEntry]]]:
         if not self._readers:
             return []
-        share = self._settings.writer_max_rows / len(self._readers) / self._frames_per_entry if self._frames_per_entry else FIRST_ENTRIES
+        share = self._settings.writer_max_rows / len(self._readers) / self._rows_per_entry if self._rows_per_entry else FIRST_ENTRIES
         entries = int(min(max(share, 1), MAX_ENTRIES))
         return self._journal.read(
             {stream: reader.last_id for stream, reader in self._readers.items()}, block_ms=BLOCK_MS, max_entries=entries
@@ -138,8 +138,9 @@ class Drain:
         """Digest, while the commit thread writes what was digested before."""
         batch = [(stream, *digest.digest(self._readers[stream], entries)) for stream, entries in reads]
         self._pass_wishes_on()
-        frames = sum(work.step.counts.frames for _, work, _ in batch)
-        self._frames_per_entry = max(1.0, frames / sum(len(entries) for _, entries in reads))
+        # A frame is mostly a row; a page of history is one frame and a thousand rows.
+        rows = sum(max(work.step.counts.frames, work.step.counts.rows) for _, work, _ in batch)
+        self._rows_per_entry = max(1.0, rows / sum(len(entries) for _, entries in reads))
         prepared = prepare([work for _, work, _ in batch])
         self._settle()
         self._pending = self._pool.submit(self._commit, prepared, batch)

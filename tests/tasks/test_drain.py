@@ -14,9 +14,11 @@ from core import records, redisdb
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Settings
+from core.venue import Reply
 from db import engine, queries
-from tasks.drain import Drain, LockTaken, Turn
+from tasks.drain import FIRST_ENTRIES, Drain, LockTaken, Turn
 from tasks.lag import Lag
+from tasks.replies import Replies
 from tests.tasks.conftest import QUOTES, TRADES, Socket, quote, trade
 from venues import VENUES
 
@@ -210,6 +212,16 @@ def test_frames_nobody_can_read_are_kept_whole(farm: Settings, journal: Journal,
         b'{"stream":"torn',
         "\ud83d币".encode("utf-8", "surrogatepass"),
     ]
+
+
+def test_pages_of_many_rows_do_not_make_long_transactions(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    replies = Replies(journal, "binance", "aggTrades")
+    for page in range(60):
+        body = [{"a": n, "p": "1", "q": "1", "f": n, "l": n, "T": 1_795_312_800_000, "m": False} for n in range(page * 100, page * 100 + 100)]
+        replies.keep(Reply("aggTrades", {"symbol": "BTCUSDT", "limit": 1000}, json.dumps(body).encode(), 1_795_312_800_000_000))
+    turn = drain_all(dataclasses.replace(farm, writer_max_rows=500), journal, board)
+    assert turn.rows == 6000
+    assert turn.batches >= 1 + (60 - FIRST_ENTRIES) // 5
 
 
 def test_the_board_shows_the_lag_of_each_stream(farm: Settings, journal: Journal, board: Board) -> None:
