@@ -41,10 +41,19 @@ task_routes = {
     "tasks.writers.*": {"queue": "writers"},  # contends for the database's write path
     "tasks.snapshots.*": {"queue": "snapshots"},  # contends for the venues' REST budgets
     "tasks.metadata.*": {"queue": "metadata"},  # rare, and the streamers wait for it: never behind snapshots
+    "tasks.backfill.*": {"queue": "backfill"},  # contends for what is left of the REST budgets; may take long and keeps nobody waiting
     "tasks.health.*": {"queue": "maintenance"},
     "tasks.maintenance.*": {"queue": "maintenance"},
 }
-imports = ("tasks.writers", "tasks.snapshots", "tasks.metadata", "tasks.health", "tasks.maintenance", "tasks.signals")
+imports = (
+    "tasks.writers",
+    "tasks.snapshots",
+    "tasks.metadata",
+    "tasks.backfill",
+    "tasks.health",
+    "tasks.maintenance",
+    "tasks.signals",
+)
 
 # --- workers --------------------------------------------------------------------------------------------------------------
 worker_prefetch_multiplier = 1  # a drain lasts half a minute: what is fetched behind it would wait
@@ -79,6 +88,10 @@ beat_schedule = {
     **{f"canary-{queue.name}": _every(60, "tasks.health.canary", queue.name, queue=queue.name) for queue in task_queues},
     "health": _every(60, "tasks.health.check"),
     "trim-journal": _every(60, "tasks.maintenance.trim_journal"),
+    # A gap is looked after within seconds of its end: what is old is dearer to get, and some venues forget.
+    "plan-backfills": _every(10, "tasks.backfill.plan"),
+    # Rings for the jobs that are due; with none, a look at one index.
+    "work-backfills": _every(5, "tasks.backfill.work"),
     "settle-gaps": _every(60, "tasks.maintenance.settle_gaps"),
 }
 for _venue in VENUES.values():

@@ -74,7 +74,9 @@ def concerned(
     cursor.execute(
         f"SELECT symbol FROM (SELECT i.symbol, i.symbol = ANY(%(universe)s) AS wanted, "
         f"  {one} > %(from)s - %(hours)s * INTERVAL '1 hour' AND t.event_at <= %(from)s) AS before, {one} >= %(to)s) AS after "
-        "  FROM instruments i WHERE i.venue = %(venue)s) s "
+        "  FROM (SELECT symbol, instrument_id FROM instruments WHERE venue = %(venue)s UNION ALL "
+        "        SELECT u, NULL FROM unnest(%(universe)s::text[]) u WHERE u NOT IN "
+        "               (SELECT symbol FROM instruments WHERE venue = %(venue)s)) i) s "
         "WHERE (wanted OR before) AND NOT (%(by_ids)s AND before AND after) ORDER BY symbol",
         {
             "universe": list(universe),

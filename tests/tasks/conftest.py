@@ -3,10 +3,13 @@
 import dataclasses
 import json
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
+from typing import Any
 
+import numpy as np
 import pytest
 
 from core import journal as journals
@@ -14,10 +17,14 @@ from core import redisdb, settings
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Settings
-from db import engine
-from tasks import resources
+from db import backfills, engine
+from tasks import backfill, resources
 from tasks.drain import Drain, Turn
 from tasks.lag import Lag
+from tests.sandbox.conftest import Sandbox, until
+
+Query = Callable[..., list[tuple[Any, ...]]]
+PATIENCE_SECONDS = 60.0
 
 TRADES = StreamName("binance", "aggTrade")
 QUOTES = StreamName("binance", "bookTicker")
@@ -110,3 +117,64 @@ def worker(farm: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         resources._redis().close()
     _forget()
     engine.engine(farm.database_url).dispose()
+
+
+# --- reading the past again ------------------------------------------------------------------------------------------------
+@pytest.fixture
+def writing(drained: Callable[[], Turn]) -> Callable[[], Any]:
+    """`with writing():` what comes into the journal is written, as by the writers."""
+
+    @contextmanager
+    def run() -> Iterator[None]:
+        ended = threading.Event()
+
+        def drain() -> None:
+            while not ended.is_set():
+                drained()
+            drained()
+
+        thread = threading.Thread(target=drain)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    return run
+
+
+@pytest.fixture
+def work(query: Query) -> Callable[[], None]:
+    """Turn after turn until no job is alive; pauses between them are passed over."""
+
+    def turns() -> None:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while query("SELECT 1 FROM backfills WHERE state = ANY(%s)", (backfills.ALIVE,)):
+            query("UPDATE backfills SET due_at = now()")
+            backfill.work()
+            assert time.monotonic() < end, query("SELECT * FROM backfills")
+
+    return turns
+
+
+def aged(query: Query) -> None:
+    """As if the gaps had been found a while ago."""
+    query("UPDATE data_gaps SET found_at = found_at - INTERVAL '1 minute', received_to = received_to - INTERVAL '1 minute'")
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """Some hundred trades of each of six instruments, and then silence."""
+    running = Sandbox(tmp_path_factory.mktemp("past"), "--rate", "4000", "--symbols", "6", "--weight-limit", "100000")
+    segment = running.ledger / "trades-000001.bin"
+    until(lambda: segment.exists() and np.bincount(running.records("trades")["symbol"], minlength=6).min() > 150, 30)
+    running.ask("/control/rate", {"rate": 0})
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def market(past: Sandbox, worker: Callable[..., None]) -> Sandbox:
+    worker(BINANCE_REST_URL=f"{past.http}/binance")
+    return past
