@@ -144,12 +144,12 @@ def cancel(cursor: Cursor, backfill_id: int) -> bool:
     return found is not None
 
 
-def standing(cursor: Cursor, job: Job, *, to_any: bool) -> int | None:
-    """The number of a live job by hand that is after the same; `to_any`: whatever its end is."""
+def standing(cursor: Cursor, job: Job, *, any_end: bool, any_instruments: bool) -> int | None:
+    """The number of a live job by hand that is after the same, whatever its end or its instruments are where those were left open."""
     cursor.execute(
-        "SELECT backfill_id FROM backfills WHERE venue = %s AND channel = %s AND instruments = %s AND from_at = %s "
-        "AND (%s OR to_at = %s) AND gap_id IS NULL AND state = ANY(%s) ORDER BY backfill_id DESC LIMIT 1",
-        (job.venue, job.channel, list(job.instruments), moment(job.from_us), to_any, moment(job.to_us), ALIVE),
+        "SELECT backfill_id FROM backfills WHERE venue = %s AND channel = %s AND from_at = %s AND (%s OR to_at = %s) "
+        "AND (%s OR instruments = %s) AND gap_id IS NULL AND state = ANY(%s) ORDER BY backfill_id DESC LIMIT 1",
+        (job.venue, job.channel, moment(job.from_us), any_end, moment(job.to_us), any_instruments, list(job.instruments), ALIVE),
     )
     found = cursor.fetchone()
     return None if found is None else int(found[0])

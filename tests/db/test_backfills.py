@@ -65,22 +65,24 @@ def test_a_gap_has_one_job_alive(connection: RawConnection) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "to_any", "same"),
+    ("changed", "left_open", "same"),
     [
-        ({}, False, True),
-        ({"to_us": JOB.to_us + 1}, False, False),
-        ({"to_us": JOB.to_us + 1}, True, True),
-        ({"from_us": JOB.from_us + 1}, True, False),
-        ({"instruments": ["A"]}, True, False),
-        ({"channel": "d"}, True, False),
+        ({}, "", True),
+        ({"to_us": JOB.to_us + 1}, "", False),
+        ({"to_us": JOB.to_us + 1}, "end", True),
+        ({"from_us": JOB.from_us + 1}, "end instruments", False),
+        ({"instruments": ["A"]}, "end", False),
+        ({"instruments": ["A"]}, "instruments", True),
+        ({"channel": "d"}, "end instruments", False),
     ],
     ids=str,
 )
-def test_the_same_wish_finds_the_job_that_is_at_it(connection: RawConnection, changed: dict[str, Any], to_any: bool, same: bool) -> None:
+def test_the_same_wish_finds_the_job_that_is_at_it(connection: RawConnection, changed: dict[str, Any], left_open: str, same: bool) -> None:
     number = asked(connection)
     asked(connection, replace(JOB, gap_id=1))
+    open_ends = {"any_end": "end" in left_open, "any_instruments": "instruments" in left_open}
     with connection, connection.cursor() as cursor:
-        assert backfills.standing(cursor, replace(JOB, **changed), to_any=to_any) == (number if same else None)
+        assert backfills.standing(cursor, replace(JOB, **changed), **open_ends) == (number if same else None)
 
 
 def test_reasons_are_told_once_and_bounded() -> None:
