@@ -1,9 +1,9 @@
 """Kalshi's replies as the venue documents them (OpenAPI 3.34.0); names and case are the venue's. Not strict: decimals are strings."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import Meta, Raw, Struct
 
 from venues.decoding import NotNegative, Positive, Symbol
 from venues.kalshi.wire import Book, Level, Price, Seconds, Side, Uuid
@@ -166,7 +166,6 @@ class MarketCandles(Struct):
 class Status(Struct):
     exchange_active: bool
     trading_active: bool
-    exchange_estimated_resume_time: datetime | None = None
 
 
 class Window(Struct):
@@ -176,14 +175,7 @@ class Window(Struct):
 
 class Schedule(Struct):
     maintenance_windows: list[Raw]
-    standard_hours: Any = UNSET
 
 
 class ScheduleReply(Struct):
     schedule: Schedule
-
-
-class Limits(Struct):
-    usage_tier: str
-    read: Any
-    write: Any | UnsetType = UNSET
