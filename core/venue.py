@@ -113,7 +113,8 @@ class Decoded:
     rows: Mapping[str, Columns] = field(default_factory=dict)
     instruments: Sequence[Instrument] = ()
     markets: Sequence[Market] = ()
-    #: what the venue says of its own pauses, planned or under way; None: this reply speaks of none, (): there is none at present
+    #: what the venue says of its own pauses, planned or under way; None: this reply speaks of none, (): there is none at present.
+    #: Plans alone, each with its end, say nothing of the present
     pauses: Sequence[Pause] | None = None
     rejected: Sequence[Rejected] = ()
     ignored: Mapping[str, int] = field(default_factory=dict)

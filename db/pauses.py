@@ -12,7 +12,8 @@ SLACK = "2 minutes"
 
 
 def take_over(cursor: Cursor, venue: str, pauses: Sequence[Pause], *, at_us: int) -> None:
-    """Keep what the venue says now. A pause under way (without an end) ends when it is not named any more."""
+    """Keep what the venue says now. A pause under way (without an end) ends when it is not named any more; plans alone, each with its
+    end, say nothing of the present."""
     at = moment(at_us)
     for pause in pauses:
         # A pause under way has begun some time before it was seen first: its beginning stands as it was told at first.
@@ -28,6 +29,8 @@ def take_over(cursor: Cursor, venue: str, pauses: Sequence[Pause], *, at_us: int
                 (venue, moment(pause.since_us), moment(pause.until_us), pause.reason, at),
             )
     named = [pause.reason for pause in pauses if pause.until_us is None]
+    if pauses and not named:
+        return
     cursor.execute(
         "UPDATE planned_pauses SET until_at = %s, told_at = %s WHERE venue = %s AND until_at IS NULL AND told_at < %s AND reason <> ALL(%s)",
         (at, at, venue, at, named),

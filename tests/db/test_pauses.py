@@ -46,6 +46,14 @@ def test_a_pause_under_way_lasts_from_the_first_look_to_the_first_that_does_not_
     assert known(query) == [(moment(AT), moment(AT + 2 * MINUTE), "inactive")]
 
 
+def test_plans_alone_do_not_end_a_pause_under_way(told: Callable[..., None], query: Query) -> None:
+    told(Pause(AT, "inactive"), at_us=AT)
+    told(Pause(AT + 60 * MINUTE, "maintenance", AT + 70 * MINUTE), at_us=AT + MINUTE)
+    assert known(query)[0] == (moment(AT), None, "inactive")
+    told(Pause(AT + 2 * MINUTE, "closed"), Pause(AT + 60 * MINUTE, "maintenance", AT + 70 * MINUTE), at_us=AT + 2 * MINUTE)
+    assert known(query)[:2] == [(moment(AT), moment(AT + 2 * MINUTE), "inactive"), (moment(AT + 2 * MINUTE), None, "closed")]
+
+
 @pytest.mark.parametrize(
     ("since_us", "until_us", "state"),
     [
