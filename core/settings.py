@@ -120,7 +120,6 @@ class Settings:
             found["private_key"] = private_key(f"{venue.upper()}_PRIVATE_KEY_FILE", found.pop("private_key_file"))
         return found
 
-
     def lacking(self, venue: str, login: Sequence[str]) -> list[str]:
         """Variables that a login made of these credentials wants and that are not set."""
         names = [f"{venue.upper()}_{_VARIABLES.get(name, name.upper())}" for name in login]

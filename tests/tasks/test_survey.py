@@ -46,3 +46,23 @@ def surveyed(farm: Settings, journal: Journal, board: Board, monkeypatch: pytest
 def test_silence_is_judged_by_what_the_channel_allows(surveyed: Any, since: float, data_age: float | None, says: str) -> None:
     name = StreamName(NAME, "rare", "0", "a")
     assert surveyed(since, data_age) == ([f"{name}: {says}"] if says else [])
+
+
+@pytest.mark.parametrize(
+    ("logins", "lacking"),
+    [
+        pytest.param({}, "TINY_KEY_ID and TINY_PRIVATE_KEY_FILE", id="no login"),
+        pytest.param({"TINY_KEY_ID": "k"}, "TINY_PRIVATE_KEY_FILE", id="half of one"),
+    ],
+)
+def test_a_venue_that_lets_in_nobody_without_a_login_is_named(
+    farm: Settings, journal: Journal, board: Board, monkeypatch: pytest.MonkeyPatch, logins: dict[str, str], lacking: str
+) -> None:
+    (model, *_) = VENUES.values()
+    channel = Channel("rare", "", 50, first_frame_seconds=FIRST, idle_seconds=IDLE)
+    monkeypatch.setitem(VENUES, NAME, dataclasses.replace(model, name=NAME, channels=(channel,), login=("key_id", "private_key")))
+    knobs = dataclasses.replace(farm, collect={NAME: Collect()}, logins=logins)
+    reasons = [reason for reason in survey.survey(knobs, board, journal)["reasons"] if reason.startswith(NAME)]
+    assert reasons == [f"{NAME}: {lacking} not set, so no socket is opened and only what REST tells is recorded"]
+    able = dataclasses.replace(knobs, logins={"TINY_KEY_ID": "k", "TINY_PRIVATE_KEY_FILE": "f"})
+    assert f"{NAME}:rare: nothing has arrived yet" in survey.survey(able, board, journal)["reasons"]

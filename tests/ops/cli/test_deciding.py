@@ -183,6 +183,14 @@ def test_an_endpoint_of_the_users_own_is_kept(tmp_path: Path, given: dict[str, s
     assert half.state.environment["BINANCE_WS_URL"] == "ws://127.0.0.1:1"
 
 
+def test_a_sandboxed_venue_that_asks_for_a_key_is_given_one_of_the_sandbox(tmp_path: Path, given: dict[str, str]) -> None:
+    Path(given["FARM_TOML"]).write_text("[venues.kalshi]\n")
+    key = {"KALSHI_KEY_ID": "sandbox", "KALSHI_PRIVATE_KEY_FILE": str(tmp_path / "home" / "sandbox" / "keys" / "kalshi.pem")}
+    made = make(tmp_path, given)
+    assert key.items() <= made.state.environment.items() and not made.knobs.lacking("kalshi", ("key_id", "private_key"))
+    assert not key.keys() & make(tmp_path, given, Wish(live=True)).state.environment.keys()
+
+
 @pytest.mark.parametrize(
     ("venues", "toml", "told"),
     [
