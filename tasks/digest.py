@@ -222,7 +222,9 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
         notes, wishes = follow(reader.chain, reader.sockets.place, stored)
         page.notes += notes
         reader.wishes |= wishes
-    first = min(map(_first_event, stored.values()), default=None)
+    # Tops are made of what the frames say, which the rows that have a place among them tell better.
+    placed = [columns for columns in stored.values() if "frame" in columns]
+    first = min(map(_first_event, placed or stored.values()), default=None)
     return first, max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
 
 

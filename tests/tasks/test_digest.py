@@ -12,6 +12,7 @@ from core.journal import StreamName
 from db.evidence import GapClosed, GapOpened, SequenceGap, Unread
 from db.instruments import TooManyInstruments
 from db.writing import Work
+from tasks.books import Books
 from tasks.continuity import Sequence as IdSequence
 from tasks.continuity import Sockets
 from tasks.digest import Reader, digest, place_of
@@ -135,7 +136,7 @@ def change(us: int) -> bytes:
 
 
 def books(*stamps: int) -> bytes:
-    state = {"event_type": "book", "asset_id": "1", "bids": [], "asks": [], "hash": "ab" * 20}
+    state = {"event_type": "book", "asset_id": "1", "bids": [{"price": "0.5", "size": "1"}], "asks": [], "hash": "ab" * 20}
     return json.dumps([state | {"timestamp": str(us // 1000)} for us in stamps]).encode()
 
 
@@ -145,7 +146,8 @@ def test_a_deaf_time_that_states_end_is_not_dated_by_a_book_that_stood_still(aft
     log.batch = 0
     log.event(journal.CONNECTED, "d", incarnation="i").data(books(*((T + ms) * 1000 for ms in after)), connection="d")
     stream = StreamName("polymarket", "market")
-    work, _ = digest(Reader(stream, VENUES["polymarket"], Sockets(place_of(stream)), "0-0", lambda s: np.ones(len(s), np.int32)), log.take())
+    made = Reader(stream, VENUES["polymarket"], Sockets(place_of(stream)), "0-0", lambda s: np.ones(len(s), np.int32), books=Books())
+    work, _ = digest(made, log.take())
     [opened] = [note for note in work.notes if isinstance(note, GapOpened)]
     [closed] = [note for note in work.notes if isinstance(note, GapClosed)]
     assert (opened.event_us, closed.event_us) == ((T + 2) * 1000, (T + ends) * 1000)
