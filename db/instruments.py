@@ -125,11 +125,12 @@ def _row(i: Instrument) -> tuple[Any, ...]:
 
 
 def unrecorded(cursor: Cursor, venue: str, recorded: Sequence[str], *, limit: int) -> list[str]:
-    """Symbols that are listed, have not expired, share a base asset with the recorded ones and are none of them, in their order."""
+    """Symbols that are listed, have not expired, share a base asset with the recorded ones and are none of them. In no order: a round
+    that ends early leaves out others than the one before."""
     cursor.execute(
         "SELECT symbol FROM instruments WHERE venue = %s AND status NOT IN ('gone', 'unknown') AND coalesce(expires_at > now(), true) "
         "AND base_asset IN (SELECT base_asset FROM instruments WHERE venue = %s AND symbol = ANY(%s)) AND symbol <> ALL(%s) "
-        "ORDER BY symbol LIMIT %s",
+        "ORDER BY random() LIMIT %s",
         (venue, venue, list(recorded), list(recorded), limit),
     )
     return [symbol for (symbol,) in cursor.fetchall()]

@@ -19,7 +19,7 @@ from venues.errors import Unreadable
 MAX_UNRESOLVED = 2_000
 #: Of these the books and prices are read; more are left out, the longest unchanged first.
 MAX_MARKETS = 10_000
-#: Instruments beside the recorded ones asked about in one round, in the order of their names: chains of two coins have fewer.
+#: Instruments beside the recorded ones asked about in one round: chains of two coins have fewer.
 MAX_UNRECORDED = 5_000
 #: Provisional instruments asked about in one round.
 MAX_UNKNOWN = 200
