@@ -50,7 +50,7 @@ SOCKETS = [
 LONG = [("stall", {"seconds": 100}), ("half_open", {"seconds": 100}), ("maintenance", {"seconds": 20})]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def venue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
     farm = Venue(tmp_path_factory.mktemp("deribit"), "deribit")
     try:
@@ -120,5 +120,45 @@ def test_a_name_left_out_of_an_answer_is_a_gap_until_it_is_granted(venue: Venue)
     venue.send_task("tasks.maintenance.settle_gaps")
     eventually(lambda: counted(venue, f"{left_out} AND state = 'filled' AND event_to IS NOT NULL") == 1)
     assert counted(venue, "instruments WHERE symbol IN ('platform_state', 'instrument.state.any.any')") == 0
+    found, text = venue.verify()
+    assert found["ok"], text
+
+
+def test_an_instrument_that_ends_before_it_is_subscribed_is_a_gap_until_nobody_wants_it(venue: Venue) -> None:
+    options = "SELECT symbol FROM quotes q JOIN instruments USING (instrument_id) WHERE contract_type = 'option' ORDER BY q.event_at DESC LIMIT 1"
+    symbol = eventually(lambda: venue.psql(options))[0][0]
+    gaps = f"data_gaps g JOIN instruments USING (instrument_id) WHERE cause = 'not subscribed' AND symbol = '{symbol}' AND channel <> 'trades'"
+    venue.prepare("expire_on_subscribe", symbol=symbol)
+    venue.misbehave("drop")
+    eventually(lambda: counted(venue, f"{gaps} AND g.state = 'open'") == 3, lambda: venue.psql("SELECT * FROM data_gaps WHERE instrument_id IS NOT NULL"))
+    venue.send_task("tasks.metadata.universe", "deribit")
+    eventually(lambda: counted(venue, f"{gaps} AND g.state = 'missing' AND received_to IS NOT NULL") == 3)
+    found, text = venue.verify()
+    assert found["ok"], text
+
+
+#: poll -> the table that it fills
+TABLES = {
+    "get_book_summary_by_currency": "book_summaries",
+    "get_tradingview_chart_data": "candles",
+    "get_funding_rate_history": "funding_rates",
+    "get_delivery_prices": "delivery_prices",
+    "get_last_settlements_by_currency": "settlements",
+}
+
+
+def test_what_is_asked_for_on_the_schedule_lands_and_the_whole_chain_has_greeks(venue: Venue) -> None:
+    venue.misbehave("expire")
+    chain = "instruments WHERE contract_type = 'option' AND base_asset = 'ETH' AND status = 'open' AND price_unit = 'ETH' AND amount_unit = 'ETH'"
+    whole = eventually(lambda: counted(venue, chain))
+    for poll in TABLES:
+        venue.send_task("tasks.snapshots.poll", "deribit", poll)
+    for table in TABLES.values():
+        eventually(lambda table=table: counted(venue, table), lambda table=table: f"nothing came to {table}")
+    eventually(lambda: counted(venue, "settlements WHERE type = 'delivery'"))
+    venue.send_task("tasks.snapshots.poll", "deribit", "get_order_book")
+    # What has just expired is listed until the list is read again.
+    greeks = "(SELECT DISTINCT symbol FROM options_greeks WHERE base_asset = 'ETH' AND mark_usd > 0) g"
+    eventually(lambda: counted(venue, greeks) >= 0.85 * whole, lambda: f"{counted(venue, greeks)} of {whole} options have greeks")
     found, text = venue.verify()
     assert found["ok"], text
