@@ -114,8 +114,9 @@ def test_a_name_left_out_of_an_answer_is_a_gap_until_it_is_granted(venue: Venue)
     venue.misbehave("drop")
     eventually(lambda: counted(venue, left_out) == 1, lambda: venue.psql("SELECT * FROM data_gaps"))
     venue.clear(number)
+    ((granted_from,),) = venue.psql("SELECT now()")
     venue.misbehave("drop")
-    quoted = "quotes q JOIN instruments USING (instrument_id) WHERE symbol = 'ETH-PERPETUAL' AND q.received_at > now() - INTERVAL '2 seconds'"
+    quoted = f"quotes q JOIN instruments USING (instrument_id) WHERE symbol = 'ETH-PERPETUAL' AND q.received_at > '{granted_from}'"
     eventually(lambda: counted(venue, quoted))
     venue.send_task("tasks.maintenance.settle_gaps")
     eventually(lambda: counted(venue, f"{left_out} AND state = 'filled' AND event_to IS NOT NULL") == 1)
