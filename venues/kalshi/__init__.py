@@ -5,6 +5,7 @@ from core.venue import Channel, Limits, Venue
 from venues.kalshi import prices, signing, stream
 from venues.kalshi.choice import UNIVERSE
 from venues.kalshi.frames import decode
+from venues.kalshi.history import HISTORIES
 from venues.kalshi.rest import POLLS
 
 # One hole in the numbers of a subscription puts every book of it in doubt, so subscriptions are kept small; an account of the lowest
@@ -42,4 +43,5 @@ VENUE = Venue(
     login=("key_id", "private_key"),
     sign=signing.sign,
     witness=prices.BOOKS,
+    histories=HISTORIES,
 )

@@ -13,7 +13,9 @@ from venues.kalshi.replies import in_parts, request, rows_of
 from venues.replies import bad_reply, read_each
 
 POLL, OLD = "candlesticks", "historical_candlesticks"
-_MINUTE_S = 60
+#: poll: path, and how markets are named
+_ADDRESSES = {POLL: ("/markets/candlesticks", "market_tickers"), OLD: ("/historical/markets/{ticker}/candlesticks", "ticker")}
+MINUTE_S = 60
 #: The running interval, and two before it so that one missed poll loses nothing.
 _INTERVALS = 3
 #: A reply is some while older than its arrival, and two clocks differ: only then is an interval surely over.
@@ -26,15 +28,19 @@ _OHLC = ("open", "high", "low", "close")
 
 
 def request_candles(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
-    end = now_us // 1_000_000 + _MINUTE_S
-    span = {"start_ts": end - _INTERVALS * _MINUTE_S, "end_ts": end, "period_interval": 1}
-    return [request(POLL, "/markets/candlesticks", {"market_tickers": ",".join(part), **span}) for part in in_parts(symbols)]
+    end = now_us // 1_000_000 + MINUTE_S
+    return [request_span(POLL, ",".join(part), end - _INTERVALS * MINUTE_S, end) for part in in_parts(symbols)]
 
 
 def request_old_candles(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
     end = now_us // 1_000_000
-    span = {"start_ts": end - _OLD_SPAN_S, "end_ts": end, "period_interval": 1}
-    return [request(OLD, "/historical/markets/{ticker}/candlesticks", {"ticker": ticker, **span}) for ticker in symbols]
+    return [request_span(OLD, ticker, end - _OLD_SPAN_S, end) for ticker in symbols]
+
+
+def request_span(poll: str, tickers: str, start: int, end: int) -> Request:
+    """Intervals that end between two seconds since 1970: of markets, or of one market of the archive."""
+    path, name = _ADDRESSES[poll]
+    return request(poll, path, {name: tickers, "start_ts": start, "end_ts": end, "period_interval": 1})
 
 
 def parse_candles(reply: Reply) -> Decoded:
@@ -74,9 +80,9 @@ def _decoded(rows: Sequence[tuple[str, wire_rest.Candle]], rejected: Sequence[Re
     n, still = len(priced), len(rows) - len(priced)
     columns: dict[str, Any] = {
         "symbol": [ticker for ticker, _, _ in priced],
-        "event_at": integers([(candle.end_period_ts - _MINUTE_S) * 1_000_000 for _, candle, _ in priced]),
+        "event_at": integers([(candle.end_period_ts - MINUTE_S) * 1_000_000 for _, candle, _ in priced]),
         "received_at": constant(reply.received_us, n),
-        "interval_seconds": constant(_MINUTE_S, n),
+        "interval_seconds": constant(MINUTE_S, n),
         **{name: floats([prices[place] for _, _, prices in priced]) for place, name in enumerate(_OHLC)},
         "volume": floats([(candle.volume if candle.volume_fp is None else candle.volume_fp) or 0.0 for _, candle, _ in priced]),
         "closed": booleans([reply.received_us > candle.end_period_ts * 1_000_000 + _SETTLED_US for _, candle, _ in priced], n),

@@ -44,12 +44,8 @@ POLLS = (
     ),
     Poll(_LIMITS, 3600, requester(_LIMITS, "/account/limits"), kept("read"), login=True),
     Poll(_CUTOFF, 3600, requester(_CUTOFF, "/historical/cutoff"), kept("trades_created_ts")),
-    # Not scheduled: what is older than the cut-off stands in the archive only.
-    Poll(
-        *(tape.OLD_TRADES, None, tape.request_old_trades, tape.parse_trades),
-        queue="backfill",
-        follow=tape.follow_old_trades,
-        max_pages=_TRADE_PAGES,
-    ),
+    # Asked for where something is missing (history.py).
+    Poll(tape.OF_MARKET, None, tape.request_of_market, tape.parse_trades, about=INSTRUMENTS, queue="backfill"),
+    Poll(tape.OLD_TRADES, None, tape.request_old_trades, tape.parse_trades, about=INSTRUMENTS, queue="backfill"),
     Poll(candles.OLD, None, candles.request_old_candles, candles.parse_old_candles, about=INSTRUMENTS, queue="backfill"),
 )

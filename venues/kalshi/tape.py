@@ -1,4 +1,4 @@
-"""Trades over REST: the whole exchange by one walk, newest first. Must not know HTTP."""
+"""Trades over REST, newest first: of the whole exchange by one walk, and of one market between two times. Must not know HTTP."""
 
 from collections.abc import Sequence
 
@@ -13,25 +13,44 @@ from venues.kalshi.frames import trade_columns
 from venues.kalshi.replies import follow, microseconds, request, rows_of
 from venues.replies import read_each
 
-TRADES_POLL, OLD_TRADES = "trades", "historical_trades"
+#: of the whole exchange, of one market, and of one market in the archive that takes over after some months
+TRADES_POLL, OF_MARKET, OLD_TRADES = "trades", "market_trades", "historical_trades"
+_PATHS = {TRADES_POLL: "/markets/trades", OF_MARKET: "/markets/trades", OLD_TRADES: "/historical/trades"}
 _PAGE = 1000
 _TOKENS = 20
 #: Overlaps the rounds before it, so that one missed loses nothing.
 _SPAN_S = 180
+#: Of one market, where nobody says which time is meant.
+_OLD_SPAN_S = 86_400
 _FILL = msgspec.json.Decoder(wire_rest.Fill, strict=False)
 
 
 def request_trades(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
-    return [request(TRADES_POLL, "/markets/trades", {"min_ts": now_us // 1_000_000 - _SPAN_S, "limit": _PAGE}, weight=_TOKENS)]
+    params = {"min_ts": now_us // 1_000_000 - _SPAN_S, "limit": _PAGE}
+    return [request(TRADES_POLL, _PATHS[TRADES_POLL], params, weight=_TOKENS)]
+
+
+def request_of_market(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
+    return _of_markets(OF_MARKET, symbols, now_us)
 
 
 def request_old_trades(symbols: Sequence[str], now_us: int) -> Sequence[Request]:
-    """Of the archive, which takes over after some months."""
-    return [request(OLD_TRADES, "/historical/trades", {"limit": _PAGE}, weight=_TOKENS)]
+    return _of_markets(OLD_TRADES, symbols, now_us)
 
 
-follow_trades = follow(TRADES_POLL, "/markets/trades", weight=_TOKENS)
-follow_old_trades = follow(OLD_TRADES, "/historical/trades", weight=_TOKENS)
+def _of_markets(poll: str, symbols: Sequence[str], now_us: int) -> Sequence[Request]:
+    end = now_us // 1_000_000
+    return [request_span(poll, symbol, end - _OLD_SPAN_S, end) for symbol in symbols]
+
+
+def request_span(poll: str, symbol: str, start: int, end: int) -> Request:
+    """Between two seconds since 1970."""
+    return request(poll, _PATHS[poll], {"ticker": symbol, "min_ts": start, "max_ts": end, "limit": _PAGE}, weight=_TOKENS)
+
+
+follow_trades, follow_market, follow_old_trades = (
+    follow(poll, _PATHS[poll], weight=_TOKENS) for poll in (TRADES_POLL, OF_MARKET, OLD_TRADES)
+)
 
 
 def parse_trades(reply: Reply) -> Decoded:

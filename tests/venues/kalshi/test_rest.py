@@ -27,14 +27,15 @@ def test_the_polls_and_how_often_they_run() -> None:
         ("event_fee_changes", 3600, "venue", "snapshots", None),
         ("account_limits", 3600, "venue", "snapshots", True),
         ("historical_cutoff", 3600, "venue", "snapshots", None),
-        ("historical_trades", None, "venue", "backfill", None),
+        ("market_trades", None, "instruments", "backfill", None),
+        ("historical_trades", None, "instruments", "backfill", None),
         ("historical_candlesticks", None, "instruments", "backfill", None),
     ]
 
 
 # --- walks
 
-WALKS = ("events", "events_updated", "trades", "event_fee_changes", "historical_trades")
+WALKS = ("events", "events_updated", "trades", "event_fee_changes")
 
 
 @pytest.mark.parametrize("name", WALKS)
@@ -77,7 +78,7 @@ FILL = {
 }
 
 
-@pytest.mark.parametrize("poll", ["trades", "historical_trades"])
+@pytest.mark.parametrize("poll", ["trades", "market_trades", "historical_trades"])
 def test_a_trade_over_rest_has_the_key_of_its_message_on_the_stream(poll: str, batch) -> None:
     told = parse(poll, {"trades": [FILL], "cursor": ""}).rows["trades"]
     sent = decode("trade", batch([trade()])).rows["trades"]
