@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sandbox.kalshi.venue import Kalshi
 
 BLOCK_SHARE = 0.01
+BLOCK_TRADE = 2
 
 
 class Events:
@@ -88,7 +89,7 @@ class Events:
         batch["created_us"], batch["event_us"] = now_us, now_us - now_us % 1000
         batch["price"], batch["quantity"] = np.array(prices) / DOLLAR, np.array([fill.size for fill in fills]) / CONTRACT
         batch["buyer_maker"] = [fill.taker == NO for fill in fills]
-        batch["block"] = [venue.market.random.random() < BLOCK_SHARE for _ in fills]
+        batch["flags"] = [BLOCK_TRADE * (venue.market.random.random() < BLOCK_SHARE) for _ in fills]
         batch["quantity_no_rpi"], batch["first_id"], batch["last_id"] = np.nan, -1, -1
         for (symbol, fill), price in zip(rows, prices, strict=True):
             venue.market.totals[symbol].add(price, fill.size)

@@ -18,7 +18,7 @@ TRADE = np.dtype(
         ("created_us", "<i8"),  # created_time
         ("uuid_high", "<u8"),
         ("uuid_low", "<u8"),
-        ("block", "u1"),
+        ("flags", "<i2"),  # 2: a block trade
         ("delivered", "<u2"),
         ("fault", "u1"),
     ]

@@ -73,7 +73,7 @@ def trade(listing: Listing, row: Row) -> dict[str, object]:
         "taker_side": "no" if no else "yes",
         "taker_outcome_side": "no" if no else "yes",
         "taker_book_side": "ask" if no else "bid",
-        "is_block_trade": bool(row["block"]),
+        "is_block_trade": bool(row["flags"]),
     }
 
 
