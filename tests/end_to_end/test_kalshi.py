@@ -133,7 +133,8 @@ def maintained(venue: Venue) -> None:
         return not counted(venue, f"{deaf} AND NOT (cause = 'planned pause' AND state = 'planned')")
 
     eventually(planned, lambda: venue.psql(f"SELECT cause, state, detail FROM {deaf}"))
-    assert counted(venue, "planned_pauses WHERE venue = 'kalshi' AND reason = 'maintenance window'") == 1
+    announced = "venue = 'kalshi' AND reason = 'maintenance window' AND since_at BETWEEN now() - INTERVAL '1 hour' AND now()"
+    assert counted(venue, f"planned_pauses WHERE {announced}") == 1
 
 
 def metadata_and_tape(venue: Venue) -> None:
