@@ -99,15 +99,18 @@ class Taken:
 
 
 class Books:
+    """`doubted`: instruments whose doubt is told and not over, though no connection here holds their book."""
+
     def __init__(self) -> None:
         self._sets: dict[str, dict[int, Book]] = {}
+        self.doubted: set[int] = set()
 
     def take(self, connection_id: str, rows: Mapping[str, Columns]) -> Taken:
         """Replay a batch of one connection. Rows of books carry `frame`, their place in the batch, and `instrument_id`."""
         parts = {name: columns for name, columns in rows.items() if name in _CODES and len(columns["frame"])}
         taken = Taken({name: columns for name, columns in rows.items() if name not in _CODES or name in _KEPT})
         if parts:
-            _Replay(self._sets.setdefault(connection_id, {}), taken, parts).run()
+            _Replay(self._sets.setdefault(connection_id, {}), self.doubted, taken, parts).run()
         return taken
 
     def witness(self, claims: Sequence[tuple[int, int, float, float]]) -> tuple[list[Doubt], set[int]]:
@@ -141,9 +144,9 @@ class Books:
         return any(book is not None and book.known and not book.doubted for book in others)
 
     def keep_only(self, connection_ids: Sequence[str]) -> None:
-        """Connections that have ended will not say anything more."""
+        """Connections that have ended will not say anything more. What was in doubt on them stays so until another one tells it whole."""
         for gone in set(self._sets) - set(connection_ids):
-            del self._sets[gone]
+            self.doubted |= {instrument_id for instrument_id, book in self._sets.pop(gone).items() if book.doubted}
 
     def stored(self) -> dict[str, Any]:
         """What `restore` needs, of plain values."""
@@ -179,8 +182,8 @@ def _book(known: bool, doubted: bool, since_us: int, heard: int, last_us: int, s
 class _Replay:
     """One batch. The loop of `run` is the price of a change."""
 
-    def __init__(self, books: dict[int, Book], taken: Taken, parts: Mapping[str, Columns]) -> None:
-        self._books, self._taken, self._parts = books, taken, parts
+    def __init__(self, books: dict[int, Book], doubted: set[int], taken: Taken, parts: Mapping[str, Columns]) -> None:
+        self._books, self._doubted, self._taken, self._parts = books, doubted, taken, parts
         self._touched: dict[int, tuple[Book, int, int, int]] = {}
         self._quotes: list[tuple[int, int, int, int, float, float, float, float]] = []
         # of each change: what stands at the level after it; None where the book is not known
@@ -203,8 +206,9 @@ class _Replay:
             if code == _CHANGE:
                 self._change(instrument, book, event_us, side < 0, price, amount)
             elif code == _STATE:
-                if book.doubted:
+                if book.doubted or instrument in self._doubted:
                     self._taken.trusted.append((instrument, event_us))
+                    self._doubted.discard(instrument)
                 book.begin()
                 self._taken.begun[instrument] = frame
             else:

@@ -219,12 +219,14 @@ class Drain:
                 log.error("the journal is behind the committed offset: Redis lost it, reading anew stream=%s", stream)
                 offset = offsets.rewind(cursor, str(stream), offset)
             sequence, chain = self._continuity(cursor, stream)
+            in_doubt = doubted(cursor, digest.place_of(stream))
         sockets = Sockets.restore(digest.place_of(stream), offset.connections, offset.last_event_us, offset.last_received_us)
         ids = InstrumentIds(stream.venue, self._second, self._settings.writer_max_instruments)
         reader = digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
         if reader.venue.keeps_books(stream.channel):
             reader.books = Books()
             book_state.recover(self._journal, reader)
+            reader.books.doubted |= in_doubt
         return reader
 
     def _continuity(self, cursor: Any, stream: StreamName) -> tuple[IdSequence | None, Chain | None]:

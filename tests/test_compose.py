@@ -54,6 +54,7 @@ SERVICE = _only(
     env_file={"type": "array", "items": _only(["path"], path=TEXT, required={"type": "boolean"})},
     ports=WORDS,
     volumes=WORDS,
+    secrets=WORDS,
     tmpfs=WORDS,
     shm_size=BYTES,
     security_opt=WORDS,
@@ -73,7 +74,7 @@ SERVICE = _only(
 )
 FORMAT = {
     "type": "object",
-    "properties": {"name": TEXT, "services": _map(SERVICE), "volumes": _map({"type": "object"})},
+    "properties": {"name": TEXT, "services": _map(SERVICE), "volumes": _map({"type": "object"}), "secrets": _map(_only(["file"], file=TEXT))},
     "patternProperties": {"^x-": {}},
     "required": ["name", "services", "volumes"],
     "additionalProperties": False,
@@ -92,6 +93,7 @@ def test_what_is_named_is_defined() -> None:
         assert all((ROOT / name).exists() for name in named if name.startswith("."))
     used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert set(COMPOSE["volumes"]) <= used
+    assert {name for service in SERVICES.values() for name in service.get("secrets", [])} == set(COMPOSE["secrets"])
 
 
 # --- the roles ------------------------------------------------------------------------------------------------------------
@@ -141,9 +143,19 @@ def test_a_celery_command_has_options_that_celery_knows(name: str) -> None:
 
 # --- settings -------------------------------------------------------------------------------------------------------------
 def test_every_variable_of_ours_is_a_setting() -> None:
-    known = {name for name, _, _ in documented()} | set(FOREIGN)
+    keys = {f"{name.upper()}_PRIVATE_KEY_FILE" for name, venue in VENUES.items() if "private_key" in venue.login}
+    known = {name for name, _, _ in documented()} | set(FOREIGN) | keys
     for name, service in APP.items():
         assert set(service["environment"]) <= known, name
+
+
+def test_a_private_key_is_a_secret_of_those_who_sign() -> None:
+    for venue in (name for name in COMPOSE["secrets"] if name in VENUES):
+        variable = f"{venue.upper()}_PRIVATE_KEY_FILE"
+        assert COMPOSE["secrets"][venue] == {"file": f"${{{variable}:-/dev/null}}"}
+        signers = {name for name, service in SERVICES.items() if venue in service.get("secrets", [])}
+        assert signers == {f"streamer-{venue}", "worker-metadata", "worker-snapshots", "worker-backfill"}
+        assert all(APP[name]["environment"][variable] == f"${{{variable}:+/run/secrets/{venue}}}" for name in signers)
 
 
 def test_no_password_stands_in_the_file() -> None:

@@ -12,10 +12,11 @@ POLL_SECONDS = 0.25
 
 
 def wanted(knobs: Settings, venues: Sequence[str]) -> list[tuple[str, str]]:
-    """(venue, channel) that farm.toml asks for, of those that become rows."""
+    """(venue, channel) that farm.toml asks for, of those that become rows; none of a venue whose sockets stay shut without a login."""
     return [
         (venue, channel.name)
         for venue in venues
+        if not knobs.lacking(venue, VENUES[venue].login)
         for channel in VENUES[venue].channels
         if channel.kind and (knobs.collect[venue].channels is None or channel.name in (knobs.collect[venue].channels or ()))
     ]

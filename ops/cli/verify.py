@@ -21,7 +21,7 @@ from ops.verify.run import verify as compare
 from ops.verify.settle import Unsettled
 
 #: The keys of the contract come first.
-COLUMNS = ("emitted", "stored", "missing", "duplicate", "quarantined", "counted_loss", "different", "surplus")
+COLUMNS = ("emitted", "stored", "missing", "duplicate", "quarantined", "counted_loss", "different", "surplus", "doubted")
 
 
 def verify(
@@ -48,7 +48,10 @@ def verify(
 
 
 def document(verdicts: dict[str, dict[str, Verdict]], *, ok: bool) -> dict[str, Any]:
-    venues = {venue: {kind: verdict.figures() for kind, verdict in kinds.items()} for venue, kinds in verdicts.items()}
+    venues = {
+        venue: {kind: {**verdict.figures(), "intervals": verdict.intervals} for kind, verdict in kinds.items()}
+        for venue, kinds in verdicts.items()
+    }
     return {"ok": ok, "venues": venues}
 
 

@@ -42,6 +42,11 @@ class Comparison:
     ledger_kind: str = ""  # the ledger's segments, where they are called otherwise
     only: tuple[str, bool] | None = None  # of the ledger's records those whose column is below 0, or is not
     frame_is_moment: bool = False  # a frame holds several rows, all of one instrument and time
+    told_again: bool = False  # the same row may come in several frames: a state, to each who asks for it
+    #: Rows are made by replaying changes. Two may be equal in all that tells them apart: the first belongs to the first. What they say
+    #: while their book is in doubt is in doubt too.
+    replayed: bool = False
+    where: str = ""  # of the table's rows only these
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -79,8 +84,26 @@ def keys(symbols: Any, ids: Any) -> Any:
     return symbols.astype(np.uint64) << np.uint64(_ID_BITS) | ids.astype(np.uint64) & np.uint64((1 << _ID_BITS) - 1)
 
 
+def told_apart(rows: Rows) -> Any:
+    """Keys as uint64 array, in which those that occur several times differ by their turn."""
+    found = rows["key"].copy()
+    order = np.argsort(found, kind="stable")
+    again = np.flatnonzero(np.diff(found[order]) == 0) + 1
+    turns = np.zeros(len(found), np.uint64)
+    turns[again] = 1
+    total = np.cumsum(turns)
+    begins = np.maximum.accumulate(np.where(turns == 0, total, 0))
+    found[order] ^= (total - begins) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _ID_BITS)
+    return found
+
+
 def symbol_of(key: int) -> int:
     return int(key) >> _ID_BITS
+
+
+def symbols_of(found: Any) -> Any:
+    """Of a uint64 array of keys."""
+    return found >> np.uint64(_ID_BITS)
 
 
 def id_of(key: int) -> int:

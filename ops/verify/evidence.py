@@ -18,10 +18,11 @@ _HEAD_BYTES = 256
 
 
 def channels_of(venue: str, kind: str) -> list[str]:
-    """Channels whose frames become rows of the kind: a channel of changes brings the whole states too. Where none is of the kind, one
-    channel brings several."""
-    kinds = {channel.name: (channel.kind, KINDS[channel.kind].states) for channel in VENUES[venue].channels if channel.kind}
-    return [name for name, of_channel in kinds.items() if kind in of_channel] or list(kinds)
+    """Channels whose frames become rows of the kind: a channel of changes brings the whole states too, and what is no channel's own
+    kind any of them may bring."""
+    channels = VENUES[venue].channels
+    own = [channel.name for channel in channels if channel.kind and kind in (channel.kind, KINDS[channel.kind].states)]
+    return own or [channel.name for channel in channels]
 
 
 class Evidence:
@@ -37,13 +38,14 @@ class Evidence:
     def gaps(self, numbers: Mapping[int, int]) -> list[Gap]:
         """Gaps of all states: one that was filled since explains nothing, as its rows are there. `numbers`: instrument_id -> ledger's."""
         rows = self._rows(
-            "SELECT event_from, event_to, instrument_id, first_missing, last_missing FROM data_gaps WHERE venue = %s AND channel = ANY(%s) ORDER BY gap_id",
+            "SELECT event_from, event_to, instrument_id, first_missing, last_missing, cause FROM data_gaps "
+            "WHERE venue = %s AND channel = ANY(%s) ORDER BY gap_id",
             self._venue,
             self._channels,
         )
         return [
-            Gap(micros(start), micros(end), None if instrument is None else numbers.get(instrument, UNTOLD), first or 0, last or 0)
-            for start, end, instrument, first, last in rows
+            Gap(micros(start), micros(end), None if instrument is None else numbers.get(instrument, UNTOLD), first or 0, last or 0, cause)
+            for start, end, instrument, first, last, cause in rows
         ]
 
     def quarantined(self, since_us: int, symbols: list[str]) -> list[int]:

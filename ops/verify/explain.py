@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ops.verify.compared import Rows, keys, symbol_of
+from ops.verify.compared import Rows, keys, symbol_of, symbols_of
 
+#: Cause of a gap in which a replayed book is not what the venue holds.
+DOUBT = "book"
 #: Ledger faults whose frame no reader can accept: torn, corrupt.
 UNREADABLE_FAULTS = (1, 5)
 _ALWAYS = np.iinfo(np.int64)
@@ -15,13 +17,15 @@ _ALWAYS = np.iinfo(np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A row of data_gaps: a deaf shard (`symbol` None), or ids of one instrument that were left out. Times in the venue's clock."""
+    """A row of data_gaps: a deaf shard (`symbol` None), or ids of one instrument that were left out, or the doubt about its book. Times in
+    the venue's clock."""
 
     from_us: int | None
     to_us: int | None
     symbol: int | None = None
     first_missing: int = 0
     last_missing: int = 0
+    cause: str = ""
 
     def span(self) -> tuple[int, int]:
         """Both ends belong to it; an absent one has not been seen, or has not come yet."""
@@ -30,17 +34,25 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Absences:
+    """`intervals`: the gaps that explain a loss."""
+
     quarantined: int
     counted_loss: int
     missing: Rows
+    intervals: list[Gap]
 
 
-def explain_absent(absent: Rows, gaps: Sequence[Gap], quarantined: Iterable[int], *, by_moment: bool = False) -> Absences:
+def explain_absent(
+    absent: Rows, gaps: Sequence[Gap], quarantined: Iterable[int], *, by_moment: bool = False, replayed: bool = False
+) -> Absences:
     """`quarantined`: the instrument of each frame in quarantine, -1 where its frame does not tell. `by_moment`: a frame held all rows
-    of its instrument and time."""
+    of its instrument and time. `replayed`: rows may be wrong, and so not be found, while their book is in doubt."""
     put_aside = _put_aside(absent, Counter(quarantined), by_moment=by_moment)
-    lost = _lost(absent, gaps) & ~put_aside
-    return Absences(int(put_aside.sum()), int(lost.sum()), absent[~put_aside & ~lost])
+    losses = _losses(absent[~put_aside], gaps, replayed=replayed)
+    lost = np.zeros(int((~put_aside).sum()), bool)
+    for _, found in losses:
+        lost |= found
+    return Absences(int(put_aside.sum()), int(lost.sum()), absent[~put_aside][~lost], [gap for gap, _ in losses])
 
 
 def _put_aside(absent: Rows, frames: Counter[int], *, by_moment: bool) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
@@ -60,19 +72,37 @@ def _put_aside(absent: Rows, frames: Counter[int], *, by_moment: bool) -> "np.nd
     return found
 
 
-def _lost(absent: Rows, gaps: Sequence[Gap]) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
-    """A hole in the ids explains nothing by itself: that we noticed it does not mean that nobody was to blame for it."""
+def _losses(absent: Rows, gaps: Sequence[Gap], *, replayed: bool) -> list[tuple[Gap, "np.ndarray[tuple[int], np.dtype[np.bool_]]"]]:
+    """Gaps, each with the rows that it explains. A hole in the ids explains nothing by itself: that we noticed it does not mean that
+    nobody was to blame for it."""
     deaf = [gap.span() for gap in gaps if gap.symbol is None]
-    found = np.zeros(len(absent), bool)
-    for start, end in deaf:
-        found |= (absent["event_us"] >= start) & (absent["event_us"] <= end)
     order = np.argsort(absent["key"])
+    losses = []
     for gap in gaps:
-        # A loss of unknown size leaves out no ids: what it cost is told by the deaf time.
-        if gap.symbol is not None and gap.symbol >= 0 and gap.last_missing and _overlaps(gap.span(), deaf):
-            # The ids of one instrument are one range of keys.
+        if gap.symbol is None:
+            found = _within(absent, gap)
+        elif gap.symbol < 0:
+            continue
+        elif replayed and gap.cause == DOUBT:
+            found = _within(absent, gap)
+        elif gap.last_missing and _overlaps(gap.span(), deaf):
+            # A loss of unknown size leaves out no ids: what it cost is told by the deaf time. The ids of one instrument are one range of keys.
             ends = keys(np.array([gap.symbol] * 2), np.array([gap.first_missing, gap.last_missing]))
+            found = np.zeros(len(absent), bool)
             found[order[slice(*np.searchsorted(absent["key"], ends + np.array([0, 1], np.uint64), sorter=order))]] = True
+        else:
+            continue
+        if found.any():
+            losses.append((gap, found))
+    return losses
+
+
+def _within(rows: Rows, gap: Gap) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """Rows of the gap's time and, where it is about one, of its instrument."""
+    start, end = gap.span()
+    found: np.ndarray[tuple[int], np.dtype[np.bool_]] = (rows["event_us"] >= start) & (rows["event_us"] <= end)
+    if gap.symbol is not None:
+        found &= symbols_of(rows["key"]) == gap.symbol
     return found
 
 
@@ -82,18 +112,25 @@ def _overlaps(span: tuple[int, int], others: Sequence[tuple[int, int]]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """`moved`: pairs (absent row's place, table row) with another event time; the other two are table rows."""
+    """`moved`: pairs (absent row's place, table row) with another event time; the others are table rows, `doubted` such as the farm itself
+    does not stand for."""
 
     moved: list[tuple[int, Rows]]
     duplicate: Rows
     surplus: Rows
+    doubted: Rows
 
 
-def explain_unmatched(unmatched: Rows, absent: Rows, emitted: Rows) -> Extras:
-    """`emitted`: all ledger rows, delivered or not, whose key is among the unmatched ones."""
+def explain_unmatched(unmatched: Rows, absent: Rows, emitted: Rows, doubts: Sequence[Gap] = (), *, over_rest: bool = True) -> Extras:
+    """`emitted`: all ledger rows, delivered or not, whose key is among the unmatched ones. `doubts`: gaps in which a row may be wrong.
+    `over_rest`: what no socket was given may have been asked for."""
+    in_doubt = np.zeros(len(unmatched), bool)
+    for gap in doubts:
+        in_doubt |= _within(unmatched, gap)
+    doubted, unmatched = unmatched[in_doubt], unmatched[~in_doubt]
     places = {int(key): at for at, key in enumerate(absent["key"])}
     times = {int(row["key"]): int(row["event_us"]) for row in emitted}
-    undelivered = set(times) - set(places)
+    undelivered = set(times) - set(places) if over_rest else set()
     moved: list[tuple[int, Rows]] = []
     duplicate, surplus = np.zeros(len(unmatched), bool), np.zeros(len(unmatched), bool)
     stored_alone: set[int] = set()
@@ -107,4 +144,4 @@ def explain_unmatched(unmatched: Rows, absent: Rows, emitted: Rows) -> Extras:
             stored_alone.add(key)
         else:
             duplicate[at] = True
-    return Extras(moved, unmatched[duplicate], unmatched[surplus])
+    return Extras(moved, unmatched[duplicate], unmatched[surplus], doubted)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ops.verify.compared import Comparison, Rows
+from ops.verify.compared import Comparison, Rows, told_apart
 
 EXAMPLES = 20
 
@@ -35,6 +35,9 @@ class Join:
         self.outcome = Outcome()
         self._ledger = _Waiting(comparison)
         self._table = _Waiting(comparison)
+        self._keys = told_apart if comparison.replayed else _key
+        #: keys of rows that have met, where more of the same may come
+        self._met: list[Any] | None = [] if comparison.told_again else None
 
     def add_ledger(self, rows: Rows) -> None:
         self.outcome.emitted += len(rows)
@@ -46,16 +49,20 @@ class Join:
     def match(self) -> None:
         """Take out what belongs together; the rest goes on waiting."""
         ledger, table = self._ledger.take(), self._table.take()
-        ledger = ledger[np.argsort(ledger["key"], kind="stable")]
-        place = np.searchsorted(ledger["key"], table["key"])
+        ledger_keys, table_keys = self._keys(ledger), self._keys(table)
+        order = np.argsort(ledger_keys, kind="stable")
+        ledger, ledger_keys = ledger[order], ledger_keys[order]
+        place = np.searchsorted(ledger_keys, table_keys)
         place[place == len(ledger)] = 0
         hit = np.zeros(len(table), bool)
         if len(ledger):
-            hit = (ledger["key"][place] == table["key"]) & (ledger["event_us"][place] == table["event_us"])
+            hit = (ledger_keys[place] == table_keys) & (ledger["event_us"][place] == table["event_us"])
         left, right = ledger[place[hit]], table[hit]
         equal = (left["values"] == right["values"]).all(axis=1)
         self.outcome.stored += int(equal.sum())
         self.outcome.add_different(left[~equal], right[~equal])
+        if self._met is not None:
+            self._met.append(np.unique(left["key"]))
         unmet = np.ones(len(ledger), bool)
         unmet[place[hit]] = False
         self._ledger.add(ledger[unmet])
@@ -63,7 +70,18 @@ class Join:
 
     def rest(self) -> tuple[Rows, Rows]:
         """(ledger rows, table rows) that met nobody."""
-        return self._ledger.take(), self._table.take()
+        ledger = self._ledger.take()
+        if self._met is not None:
+            first = np.zeros(len(ledger), bool)
+            first[np.unique(ledger["key"], return_index=True)[1]] = True
+            new = first & ~np.isin(ledger["key"], np.concatenate([np.zeros(0, np.uint64), *self._met]))
+            self.outcome.emitted -= int((~new).sum())
+            ledger = ledger[new]
+        return ledger, self._table.take()
+
+
+def _key(rows: Rows) -> Any:
+    return rows["key"]
 
 
 class _Waiting:

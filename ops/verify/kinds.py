@@ -1,6 +1,11 @@
 """What is compared of each kind. A ledger is compared as far as its columns go; of two comparisons of a kind the first that fits counts."""
 
+from dataclasses import replace
+
 from ops.verify.compared import Comparison, Value
+
+#: What REST tells of an instant without a time of its own stands at the time of its arrival, and no socket was given it.
+_OF_SOCKETS = "event_at <> received_at"
 
 TRADES = Comparison(
     "trades",
@@ -19,6 +24,8 @@ TRADES = Comparison(
     ledger_id="id",
     table_id="trade_id",
 )
+#: Where the venue numbers no trades, and a number is made of what identifies one.
+HASHED_TRADES = Comparison("trades", (Value("trade_id", "trade_id", "int8"), *TRADES.values[:3], TRADES.values[-1]), identity=("trade_id",))
 _BEST = (
     Value("bid", "bid_price", "float8"),
     Value("bid_quantity", "bid_quantity", "float8"),
@@ -32,12 +39,14 @@ _GREEKS = ("delta", "gamma", "vega", "theta", "rho")
 TICKERS = Comparison(
     "tickers",
     (
-        *(Value(name, name, "float8", nullable=True) for name in ("mark_price", "index_price", "underlying_price", "last_price")),
+        *(Value(name, name, "float8", nullable=True) for name in ("mark_price", "index_price", "underlying_price")),
+        Value("last_price", "last_price", "float8", nullable=True, zero_is_absent=True),
         *(Value(name, name, "float8", nullable=True) for name in ("open_interest", "volume", *_GREEKS)),
         *(Value(name, name, "float8", nullable=True, zero_is_absent=True) for name in ("mark_iv", "bid_iv", "ask_iv")),
         *(Value(value.ledger, value.table, "float8", nullable=True, zero_is_absent=True) for value in _BEST),
         Value("funding", "funding_rate", "float8", nullable=True),
     ),
+    where=_OF_SOCKETS,
 )
 _LEVEL = (
     Value("update_id", "update_id", "int8"),
@@ -62,4 +71,16 @@ BOOK_SNAPSHOTS = Comparison(
     only=("previous_id", True),
     frame_is_moment=True,
 )
-COMPARISONS = (TRADES, QUOTES, UNNUMBERED_QUOTES, TICKERS, BOOK_DELTAS, BOOK_SNAPSHOTS)
+#: Where changes name no change before them, and whole books have records of their own.
+FREE_SNAPSHOTS = replace(BOOK_SNAPSHOTS, ledger_kind="", only=None, told_again=True, where=_OF_SOCKETS)
+#: Where frames tell by how much a level changed, under numbers that each subscription counts for itself.
+SIGNED_CHANGES = Comparison("book_deltas", _LEVEL[1:], identity=("side", "price", "quantity"), ledger_kind="book_changes", replayed=True)
+DETERMINATIONS = Comparison("resolutions", (Value("payout", "payout", "float8", nullable=True),), where="status = 'determined'")
+COMPARISONS = (
+    *(HASHED_TRADES, TRADES),
+    *(QUOTES, UNNUMBERED_QUOTES),
+    TICKERS,
+    *(BOOK_DELTAS, SIGNED_CHANGES),
+    *(BOOK_SNAPSHOTS, FREE_SNAPSHOTS),
+    DETERMINATIONS,
+)

@@ -13,9 +13,10 @@ from psycopg2.extensions import connection as RawConnection
 from core.board import Board
 from core.journal import Journal
 from db import engine
+from db.moments import moment
 from ops.verify.compared import UNKNOWN, Comparison, Rows, id_of, shown, symbol_of
 from ops.verify.evidence import Evidence, channels_of
-from ops.verify.explain import explain_absent, explain_unmatched
+from ops.verify.explain import DOUBT, Gap, explain_absent, explain_unmatched
 from ops.verify.join import EXAMPLES, Join, Outcome
 from ops.verify.ledger import Ledger
 from ops.verify.settle import settle
@@ -26,7 +27,8 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Verdict:
-    """How one kind of one venue came out; `examples` are sentences about the first offending rows."""
+    """How one kind of one venue came out; `doubted` are stored rows of books that the farm itself doubts, `intervals` the gaps that explain
+    what is not there, `examples` sentences about the first offending rows."""
 
     emitted: int = 0
     stored: int = 0
@@ -36,14 +38,16 @@ class Verdict:
     counted_loss: int = 0
     different: int = 0
     surplus: int = 0
+    doubted: int = 0
     examples: list[str] = field(default_factory=list)
+    intervals: list[dict[str, str | None]] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         return not (self.missing or self.duplicate or self.different or self.surplus)
 
     def figures(self) -> dict[str, int]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "examples"}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("examples", "intervals")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +113,16 @@ class Case:
         return join
 
     def _explained(self, outcome: Outcome, absent: Rows, unmatched: Rows, first_us: int) -> Verdict:
-        extras = explain_unmatched(unmatched, absent, self._ledger.with_keys(self._comparison, unmatched["key"]))
+        gaps, replayed = self._evidence.gaps(self._numbers), self._comparison.replayed
+        doubts = [gap for gap in gaps if gap.cause == DOUBT and gap.symbol is not None] if replayed else []
+        extras = explain_unmatched(
+            unmatched, absent, self._ledger.with_keys(self._comparison, unmatched["key"]), doubts, over_rest=not replayed
+        )
         for place, row in extras.moved:
             outcome.add_different(absent[place : place + 1], [row])
         absent = np.delete(absent, [place for place, _ in extras.moved])
         quarantined = self._evidence.quarantined(first_us, self._ledger.symbols)
-        gaps = self._evidence.gaps(self._numbers)
-        absences = explain_absent(absent, gaps, quarantined, by_moment=self._comparison.frame_is_moment)
+        absences = explain_absent(absent, gaps, quarantined, by_moment=self._comparison.frame_is_moment, replayed=replayed)
         return Verdict(
             emitted=outcome.emitted,
             stored=outcome.stored,
@@ -125,6 +132,8 @@ class Case:
             counted_loss=absences.counted_loss,
             different=outcome.different,
             surplus=len(extras.surplus),
+            doubted=len(extras.doubted),
+            intervals=[self._named(gap) for gap in absences.intervals],
             examples=self._examples(outcome, absences.missing, extras.duplicate, extras.surplus),
         )
 
@@ -133,6 +142,10 @@ class Case:
         for name, rows in (("missing", missing), ("duplicate", duplicate), ("surplus", surplus)):
             told += [f"{name}: {self._row(row)}" for row in rows[:EXAMPLES]]
         return told[:EXAMPLES]
+
+    def _named(self, gap: Gap) -> dict[str, str | None]:
+        start, end = (None if at is None else f"{at:%FT%T.%fZ}" for at in map(moment, (gap.from_us, gap.to_us)))
+        return {"cause": gap.cause, "from": start, "to": end, "symbol": None if gap.symbol is None else self._ledger.symbols[gap.symbol]}
 
     def _row(self, row: Any) -> str:
         place = symbol_of(row["key"])

@@ -47,7 +47,8 @@ class TableReader:
     def _select(self, from_us: int, until_us: int) -> str:
         values = [f"coalesce({value.table}, {_ABSENT[value.type]})" if value.nullable else value.table for value in self._comparison.values]
         names = ", ".join([*self._head, *values])
-        return f"SELECT {names} FROM {self._comparison.kind} WHERE event_at BETWEEN '{_text(from_us)}' AND '{_text(until_us)}'"
+        chosen = f" AND {self._comparison.where}" if self._comparison.where else ""
+        return f"SELECT {names} FROM {self._comparison.kind} WHERE event_at BETWEEN '{_text(from_us)}' AND '{_text(until_us)}'{chosen}"
 
     def _rows(self, raw: bytes) -> Rows:
         block = np.frombuffer(raw, self._dtype)

@@ -1,14 +1,15 @@
-"""What happens in the books becomes records and messages: changes, trades, and a ticker for every market that moved."""
+"""What happens in the books becomes records and messages: changes, trades, a ticker for every market that moved, and whole books."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sandbox.emission import NONE, SKIPPED
 from sandbox.kalshi import wire
-from sandbox.kalshi.books import NO, Change, Fill
+from sandbox.kalshi.books import NO, YES, Change, Fill
 from sandbox.kalshi.grids import CONTRACT, DOLLAR
 from sandbox.kalshi.market import dollars
-from sandbox.kalshi.records import CHANGE, TICKER, TRADE
+from sandbox.kalshi.records import CHANGE, LEVEL, TICKER, TRADE
 from sandbox.kalshi.subscriptions import ORDERBOOK, Subscription
 from sandbox.kalshi.subscriptions import TICKER as TICKER_CHANNEL
 from sandbox.kalshi.subscriptions import TRADE as TRADE_CHANNEL
@@ -17,12 +18,14 @@ if TYPE_CHECKING:
     from sandbox.kalshi.venue import Kalshi
 
 BLOCK_SHARE = 0.01
+BLOCK_TRADE = 2
 
 
 class Events:
     def __init__(self, venue: "Kalshi") -> None:
         self._venue = venue
         self._tickers = 0  # number of the last one
+        self._told: dict[int, int] = {}  # market -> time of its last ticker that somebody got
 
     def run(self, count: int, now_us: int) -> None:
         """So many things happen at once; those of one market in their order."""
@@ -81,12 +84,12 @@ class Events:
         batch["symbol"] = [symbol for symbol, _ in rows]
         batch["uuid_high"] = [int.from_bytes(one[:8], "big") for one in ids]
         batch["uuid_low"] = [int.from_bytes(one[8:], "big") for one in ids]
-        batch["id"] = (batch["uuid_high"] >> np.uint64(1)).astype(np.int64)
+        batch["trade_id"] = (batch["uuid_high"] >> np.uint64(1)).astype(np.int64)
         batch["number"] = venue.market.number - len(rows) + 1 + np.arange(len(rows))
         batch["created_us"], batch["event_us"] = now_us, now_us - now_us % 1000
         batch["price"], batch["quantity"] = np.array(prices) / DOLLAR, np.array([fill.size for fill in fills]) / CONTRACT
         batch["buyer_maker"] = [fill.taker == NO for fill in fills]
-        batch["block"] = [venue.market.random.random() < BLOCK_SHARE for _ in fills]
+        batch["flags"] = [BLOCK_TRADE * (venue.market.random.random() < BLOCK_SHARE) for _ in fills]
         batch["quantity_no_rpi"], batch["first_id"], batch["last_id"] = np.nan, -1, -1
         for (symbol, fill), price in zip(rows, prices, strict=True):
             venue.market.totals[symbol].add(price, fill.size)
@@ -114,15 +117,40 @@ class Events:
         venue = self._venue
         symbols = [symbol for symbol in moved if venue.feeds[TICKER_CHANNEL].targets.wanted[symbol]]
         if symbols:
-            venue.emit("tickers", TICKER_CHANNEL, self.tickers(symbols, now_us), self._ticker_bodies, None)
+            batch = self.tickers(symbols, now_us)
+            venue.emit("tickers", TICKER_CHANNEL, batch, self._ticker_bodies, None)
+            self._told |= {int(row["symbol"]): int(row["event_us"]) for row in batch if row["delivered"]}
 
     def _ticker_bodies(self, batch: np.ndarray) -> list[tuple[bytes, bytes]]:
         return [(wire.ticker(self._venue.universe.markets[row["symbol"]], row),) * 2 for row in batch]
 
     def tell_ticker(self, one: Subscription, symbol: int, now_us: int) -> None:
-        """The ticker as it stands, for who asked for a beginning; not in the ledger."""
-        [(body, _)] = self._ticker_bodies(self.tickers([symbol], now_us))
+        """The ticker as it stands, for who asked for a beginning; one record for all who ask in the same millisecond."""
+        batch = self.tickers([symbol], now_us)
+        if self._told.get(symbol) != int(batch["event_us"][0]) and self._keep("tickers", one, batch, now_us):
+            self._told[symbol] = int(batch["event_us"][0])
+        [(body, _)] = self._ticker_bodies(batch)
         self._venue.feeds[TICKER_CHANNEL].tell(one, TICKER_CHANNEL, body, now_us // 1000)
+
+    def tell_book(self, one: Subscription, symbol: int, now_us: int, command: int | None = None) -> None:
+        """The book as it stands: one record a level."""
+        venue, sides = self._venue, {side: self._venue.market.levels(symbol, side) for side in (YES, NO)}
+        rows = [(side, price / DOLLAR, count / CONTRACT) for side, levels in sides.items() for price, count in levels]
+        batch = np.zeros(len(rows), LEVEL)
+        batch["symbol"], batch["update_id"], batch["event_us"] = symbol, one.seq + 1, now_us - now_us % 1000
+        for place, name in enumerate(("side", "price", "quantity")):
+            batch[name] = [row[place] for row in rows]
+        self._keep("book_snapshots", one, batch, now_us)
+        body = wire.snapshot(venue.universe.markets[symbol], sides[YES], sides[NO], yes_price=one.yes_price)
+        venue.feeds[ORDERBOOK].tell(one, "orderbook_snapshot", body, now_us // 1000, command)
+
+    def _keep(self, kind: str, one: Subscription, batch: np.ndarray, now_us: int) -> bool:
+        """Records of what a single subscription is told; whether it gets it."""
+        silenced = self._venue.troubles.silenced(one.channel, one.socket)
+        batch["sent_us"], batch["delivered"], batch["fault"] = now_us, not silenced, SKIPPED if silenced else NONE
+        self._venue.counts[kind].add(batch)
+        self._venue.record(kind, batch)
+        return not silenced
 
     def tickers(self, symbols: list[int], now_us: int) -> np.ndarray:
         market, batch = self._venue.market, np.zeros(len(symbols), TICKER)
@@ -130,10 +158,10 @@ class Events:
         batch["symbol"], batch["event_us"] = symbols, now_us - now_us % 1000
         batch["update_id"] = self._tickers + 1 + np.arange(len(symbols))
         self._tickers += len(symbols)
-        batch["bid"], batch["ask"] = tops[:, 0] / DOLLAR, tops[:, 2] / DOLLAR
+        batch["bid"], batch["ask"] = tops[:, 0] / DOLLAR, np.where(tops[:, 2] == DOLLAR, 0, tops[:, 2]) / DOLLAR
         batch["bid_quantity"], batch["ask_quantity"] = tops[:, 1] / CONTRACT, tops[:, 3] / CONTRACT
-        batch["price"] = np.array([row.last_price for row in totals]) / DOLLAR
-        for column, name in (("last_quantity", "last_count"), ("volume", "volume"), ("open_interest", "open_interest")):
+        batch["last_price"] = np.array([row.last_price for row in totals]) / DOLLAR
+        for column, name in (("last_quantity", "last_count"), ("total_volume", "volume"), ("open_interest", "open_interest")):
             batch[column] = np.array([getattr(row, name) for row in totals]) / CONTRACT
         # half a dollar a contract, as in the frames of 2026-02 and 2026-07
         batch["dollar_volume"] = [dollars(row.volume, DOLLAR // 2) for row in totals]

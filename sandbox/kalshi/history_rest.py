@@ -51,7 +51,7 @@ class History:
         for records in self._venue.tape.newest_first(before, newest_us):
             kept = records[records["created_us"] >= oldest_us]
             chosen = kept if not ticker else kept[kept["symbol"] == symbol]
-            chosen = chosen if not block else chosen[chosen["block"] == (block == "true")]
+            chosen = chosen if not block else chosen[(chosen["flags"] > 0) == (block == "true")]
             found += list(chosen[::-1][: count - len(found)])
             if len(found) >= count or len(kept) < len(records):
                 break

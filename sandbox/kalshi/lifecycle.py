@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from sandbox.kalshi.listings import Listing
 from sandbox.kalshi.subscriptions import ORDERBOOK
 from sandbox.kalshi.universe import ROLLING, rolling
-from sandbox.kalshi.wire import snapshot
 
 if TYPE_CHECKING:
     from sandbox.kalshi.venue import Kalshi
@@ -63,8 +62,7 @@ class Lifecycle:
         self.change(symbol, "closed", now_us)
         self._venue.market.clear(symbol)
         for one in self._venue.feeds[ORDERBOOK].listeners[symbol] if symbol < len(self._venue.feeds[ORDERBOOK].listeners) else ():
-            body = snapshot(self._venue.universe.markets[symbol], [], [], yes_price=one.yes_price)
-            self._venue.feeds[ORDERBOOK].tell(one, "orderbook_snapshot", body, now_us // 1000)
+            self._venue.events.tell_book(one, symbol, now_us)
 
     def _determine(self, symbol: int, row: Listing, now_us: int) -> None:
         if row.kind == "scalar":

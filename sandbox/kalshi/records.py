@@ -5,7 +5,7 @@ import numpy as np
 TRADE = np.dtype(
     [
         ("symbol", "<u4"),
-        ("id", "<i8"),  # the first 63 bits of trade_id
+        ("trade_id", "<i8"),  # its first 63 bits
         ("event_us", "<i8"),  # ts_ms
         ("sent_us", "<i8"),
         ("price", "<f8"),  # of YES
@@ -18,7 +18,7 @@ TRADE = np.dtype(
         ("created_us", "<i8"),  # created_time
         ("uuid_high", "<u8"),
         ("uuid_low", "<u8"),
-        ("block", "u1"),
+        ("flags", "<i2"),  # 2: a block trade
         ("delivered", "<u2"),
         ("fault", "u1"),
     ]
@@ -43,13 +43,13 @@ TICKER = np.dtype(
         ("update_id", "<i8"),
         ("event_us", "<i8"),
         ("sent_us", "<i8"),
-        ("price", "<f8"),  # 0: nothing has traded
+        ("last_price", "<f8"),  # 0: nothing has traded
         ("bid", "<f8"),  # 0: no bids
         ("bid_quantity", "<f8"),
-        ("ask", "<f8"),  # 1: no asks
+        ("ask", "<f8"),  # 0: no asks
         ("ask_quantity", "<f8"),
         ("last_quantity", "<f8"),
-        ("volume", "<f8"),
+        ("total_volume", "<f8"),  # since the listing
         ("open_interest", "<f8"),
         ("dollar_volume", "<i8"),
         ("dollar_open_interest", "<i8"),
@@ -57,4 +57,28 @@ TICKER = np.dtype(
         ("fault", "u1"),
     ]
 )
-KINDS = {"trades": TRADE, "book_changes": CHANGE, "tickers": TICKER}
+#: One level of a whole book that was sent to one subscription.
+LEVEL = np.dtype(
+    [
+        ("symbol", "<u4"),
+        ("update_id", "<i8"),  # seq, which the subscription counts
+        ("event_us", "<i8"),  # sending_ts_ms
+        ("sent_us", "<i8"),
+        ("side", "i1"),  # 1 YES bids, -1 NO bids
+        ("price", "<f8"),  # of YES
+        ("quantity", "<f8"),
+        ("delivered", "<u2"),
+        ("fault", "u1"),
+    ]
+)
+DETERMINATION = np.dtype(
+    [
+        ("symbol", "<u4"),
+        ("event_us", "<i8"),  # determination_ts
+        ("sent_us", "<i8"),
+        ("payout", "<f8"),  # settlement_value
+        ("delivered", "<u2"),
+        ("fault", "u1"),
+    ]
+)
+KINDS = {"trades": TRADE, "book_changes": CHANGE, "book_snapshots": LEVEL, "tickers": TICKER, "resolutions": DETERMINATION}

@@ -2,9 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from sandbox.emission import NONE
 from sandbox.kalshi import wire
-from sandbox.kalshi.grids import DOLLARS, ranges
+from sandbox.kalshi.grids import DOLLAR, DOLLARS, ranges
 from sandbox.kalshi.listings import Event, Listing
+from sandbox.kalshi.records import DETERMINATION
 from sandbox.kalshi.subscriptions import LIFECYCLE
 from sandbox.ledger import Lines
 
@@ -65,7 +69,14 @@ class Told:
         self._market(row, "close_date_updated", close_ts=row.close_us // 1_000_000)
 
     def determined(self, row: Listing) -> None:
-        seconds = row.determined_us // 1_000_000
+        """Two records: of the message, and of what REST says, at `updated_time`, until the market is final."""
+        seconds, venue = row.determined_us // 1_000_000, self._venue
+        delivered = sum(not venue.troubles.silenced(row.lifecycle_channel, one.socket) for one in venue.hub.all(row.lifecycle_channel))
+        told = [(seconds * 1_000_000, delivered), (row.updated_us, 0)]
+        head, now_us = venue.index[row.name], venue.clock.now_us()
+        rows = [(head, event_us, now_us, row.value / DOLLAR, count, NONE) for event_us, count in told]
+        venue.counts["resolutions"].add(batch := np.array(rows, DETERMINATION))
+        venue.record("resolutions", batch)
         self._market(row, "determined", determination_ts=seconds, result=row.result, settlement_value=DOLLARS[row.value])
 
     def settled(self, row: Listing) -> None:

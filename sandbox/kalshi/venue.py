@@ -23,7 +23,7 @@ from sandbox.kalshi.tape import Tape
 from sandbox.kalshi.told import Told
 from sandbox.kalshi.troubles import KINDS, Troubles
 from sandbox.kalshi.universe import named, universe
-from sandbox.kalshi.wire import encode, snapshot
+from sandbox.kalshi.wire import encode
 from sandbox.ledger import Ledger
 from sandbox.wsframes import text_frame
 
@@ -114,30 +114,30 @@ class Kalshi:
             self.faults.sweep(now_us)
             self.troubles.begin_maintenance(now_us)
             self.troubles.end_subscriptions(now_us)
-        if self.hub.dirty:
+        if now_us // 1000 // LIFE_MS > before_ms // LIFE_MS:
+            self.lifecycle.run(now_us)
+        if self.hub.dirty:  # also by a market that has just been listed
             self.hub.dirty = False
             for name in (ORDERBOOK, TICKER, TRADE):
                 self.feeds[name].rebuild()
-        if now_us // 1000 // LIFE_MS > before_ms // LIFE_MS:
-            self.lifecycle.run(now_us)
-        self._greet(now_us)
+        self._greet(ORDERBOOK, now_us)
         count = self.pace.due()
         if not self.faults.first("trading_pause") and not self.troubles.maintained():
             self.events.run(count, now_us)
+        self._greet(TICKER, now_us)  # what has just moved has no other ticker of the same time
         self.troubles.unknown_frames(now_us)
         for socket in list(self.hub.sockets):
             if socket.out:
                 socket.flush(now_us)
 
-    def _greet(self, now_us: int) -> None:
-        """Whole books, and tickers, for who has just asked for them."""
-        fresh, self.hub.fresh = self.hub.fresh, []
+    def _greet(self, channel: str, now_us: int) -> None:
+        """Whole books, or tickers, for who has just asked for them."""
+        fresh = [row for row in self.hub.fresh if row[0].channel == channel]
+        self.hub.fresh = [row for row in self.hub.fresh if row[0].channel != channel]
         for one, names, command in fresh:
             for symbol in (self.index[name] for name in names if name in self.index):
                 if one.channel == ORDERBOOK:
-                    levels = self.market.levels(symbol, 1), self.market.levels(symbol, -1)
-                    body = snapshot(self.universe.markets[symbol], *levels, yes_price=one.yes_price)
-                    self.feeds[ORDERBOOK].tell(one, "orderbook_snapshot", body, now_us // 1000, command)
+                    self.events.tell_book(one, symbol, now_us, command)
                 else:
                     self.events.tell_ticker(one, symbol, now_us)
 

@@ -73,7 +73,7 @@ def trade(listing: Listing, row: Row) -> dict[str, object]:
         "taker_side": "no" if no else "yes",
         "taker_outcome_side": "no" if no else "yes",
         "taker_book_side": "ask" if no else "bid",
-        "is_block_trade": bool(row["block"]),
+        "is_block_trade": bool(row["flags"]),
     }
 
 
@@ -88,13 +88,13 @@ def rest_trade(listing: Listing, row: Row) -> dict[str, object]:
 
 def ticker(listing: Listing, row: Row) -> bytes:
     ms = int(row["event_us"]) // 1000
-    prices = {"price": "price", "yes_bid": "bid", "yes_ask": "ask"}
-    counts = {"volume": "volume", "open_interest": "open_interest", "yes_bid_size": "bid_quantity", "yes_ask_size": "ask_quantity"}
+    prices = {"price": row["last_price"], "yes_bid": row["bid"], "yes_ask": row["ask"] or 1.0}
+    counts = {"volume": "total_volume", "open_interest": "open_interest", "yes_bid_size": "bid_quantity", "yes_ask_size": "ask_quantity"}
     return encode(
         {
             "market_ticker": listing.name,
             "market_id": listing.market_id,
-            **{f"{name}_dollars": DOLLARS[round(float(row[column]) * DOLLAR)] for name, column in prices.items()},
+            **{f"{name}_dollars": DOLLARS[round(float(price) * DOLLAR)] for name, price in prices.items()},
             **{f"{name}_fp": contracts(round(float(row[column]) * 100)) for name, column in counts.items()},
             "last_trade_size_fp": contracts(round(float(row["last_quantity"]) * 100)),
             "dollar_volume": int(row["dollar_volume"]),

@@ -151,6 +151,14 @@ def test_each_connection_has_books_of_its_own_and_a_doubt_of_one_is_none_of_its_
     assert not books.trusted_elsewhere("c", 7)
 
 
+def test_a_doubt_outlives_its_connection_until_another_one_tells_the_book_whole() -> None:
+    books = known({0.4: 5}, {0.5: 5})
+    books.doubt_all("c", "numbers are missing", 10)
+    books.keep_only([])
+    assert books.take("d", batch(*state(0, 20, {0.4: 5}, {}))).trusted == [(7, 20)]
+    assert books.take("d", batch(*state(0, 30, {0.4: 5}, {}))).trusted == []
+
+
 def test_what_a_hole_in_the_numbers_leaves_is_doubted_as_a_whole_once() -> None:
     books = known({0.40: 5}, {})
     assert [(d.instrument_id, d.since_us) for d in books.doubt_all("c", "hole", 99)] == [(7, 99)]

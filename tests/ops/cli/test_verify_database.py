@@ -119,7 +119,7 @@ def test_gaps_and_quarantine_are_told_in_the_ledgers_numbers(
         )
     evidence = Evidence(connection, "binance", ["aggTrade"])
     numbers = numbered(["ZZZ", "AAA"], evidence.instruments())
-    assert evidence.gaps(numbers) == [Gap(BEGIN_US, None), Gap(None, BEGIN_US, 1, 5, 8)]
+    assert evidence.gaps(numbers) == [Gap(BEGIN_US, None, cause="disconnected"), Gap(None, BEGIN_US, 1, 5, 8, "sequence")]
     assert evidence.quarantined(BEGIN_US, ["ZZZ", "AAA"]) == [1, -1, -1]
     assert evidence.quarantined(BEGIN_US + 1, ["ZZZ", "AAA"]) == []
 
@@ -190,6 +190,7 @@ def test_a_whole_case(tmp_path: Path, connection: RawConnection, execute: Callab
         "counted_loss": 2,
         "different": 1,
         "surplus": 1,
+        "doubted": 0,
     }
     assert not verdict.ok
     assert sorted(example.partition(":")[0] for example in verdict.examples) == ["different", "duplicate", "missing", "surplus"]

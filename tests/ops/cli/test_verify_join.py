@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 from core.records import KINDS
-from ops.verify.compared import Comparison, Rows, bits, id_of, keys, rows_of_ledger, rows_of_table, shown, symbol_of
+from ops.verify.compared import Rows, bits, id_of, keys, rows_of_ledger, rows_of_table, shown, symbol_of
 from ops.verify.explain import Gap, explain_absent, explain_unmatched
 from ops.verify.join import Join
-from ops.verify.kinds import BOOK_DELTAS, BOOK_SNAPSHOTS, COMPARISONS, QUOTES, TICKERS, UNNUMBERED_QUOTES
+from ops.verify.kinds import BOOK_DELTAS, BOOK_SNAPSHOTS, COMPARISONS, FREE_SNAPSHOTS, QUOTES, SIGNED_CHANGES, TICKERS, UNNUMBERED_QUOTES
 from ops.verify.kinds import TRADES as TRADES_OF_ALL
 from sandbox import engine
 from sandbox.deribit import records as deribit_records
+from sandbox.kalshi import records as kalshi_records
 
 TORN, SKIPPED, CORRUPT = 1, 2, 5
 #: As far as a ledger without options goes.
@@ -233,16 +234,24 @@ def test_shown_values_read_as_the_venue_wrote_them() -> None:
     }
 
 
-@pytest.mark.parametrize("comparison", COMPARISONS, ids=[f"{c.kind} {c.ledger_id}" for c in COMPARISONS])
-def test_every_value_of_the_table_is_compared(comparison: Comparison) -> None:
-    compared = {"event_at", "instrument_id", comparison.table_id, *(value.table for value in comparison.values)}
-    # Our own clock; what is mixed from the values themselves; what no ledger holds.
-    left_out = {"received_at", "settlement_price", "interest_rate", "next_funding_at", "venue_trade_id"}
-    left_out |= {"update_id"} if comparison is UNNUMBERED_QUOTES else set()
-    assert {column.name for column in KINDS[comparison.kind].columns} - compared <= left_out
+@pytest.mark.parametrize("kind", sorted({comparison.kind for comparison in COMPARISONS}))
+def test_every_value_of_the_table_is_compared_with_some_ledger(kind: str) -> None:
+    compared = {"event_at", "instrument_id"}
+    for comparison in COMPARISONS:
+        compared |= {comparison.table_id, *(value.table for value in comparison.values)} if comparison.kind == kind else set()
+    # Our own clock; what is mixed from the values themselves; texts; what no ledger holds.
+    left_out = {"received_at", "settlement_price", "interest_rate", "next_funding_at", "venue_trade_id", "source", "status"}
+    assert {column.name for column in KINDS[kind].columns} - compared <= left_out
 
 
-@pytest.mark.parametrize("kinds", [{"trades": engine.TRADE, "quotes": engine.QUOTE}, deribit_records.KINDS], ids=["binance", "deribit"])
+LEDGERS = {
+    "binance": {"trades": engine.TRADE, "quotes": engine.QUOTE},
+    "deribit": deribit_records.KINDS,
+    "kalshi": kalshi_records.KINDS,
+}
+
+
+@pytest.mark.parametrize("kinds", LEDGERS.values(), ids=LEDGERS)
 def test_every_kind_of_a_ledger_is_compared(kinds: dict[str, "np.dtype[Any]"]) -> None:
     possible = {c.segments for c in COMPARISONS if c.segments in kinds and c.within(kinds[c.segments].names or ())}
     assert possible == set(kinds)
@@ -316,6 +325,63 @@ def test_a_level_with_another_quantity_is_different_and_not_missing() -> None:
 def test_one_torn_frame_of_a_book_excuses_all_of_its_levels(by_moment: bool, quarantined: int) -> None:
     absent = rows_of_ledger(BOOK_DELTAS, BOOK_DELTAS.chosen(BOOK))
     assert explain_absent(absent, [], [3], by_moment=by_moment).quarantined == quarantined
+
+
+# --- rows that are made by replaying changes
+def changes(*rows: tuple[int, float], symbol: int = 3) -> Rows:
+    """Rows of (event_us, quantity), all of one level."""
+    records = np.zeros(len(rows), kalshi_records.CHANGE)
+    for record, (event_us, quantity) in zip(records, rows, strict=True):
+        record["symbol"], record["event_us"], record["side"], record["price"], record["quantity"] = symbol, event_us, 1, 0.4, quantity
+    return rows_of_ledger(SIGNED_CHANGES, records)
+
+
+def replayed(ledger: Rows, *tables: Rows) -> Join:
+    join = Join(SIGNED_CHANGES)
+    join.add_ledger(ledger)
+    for table in tables:
+        join.add_table(table)
+        join.match()
+    return join
+
+
+def test_a_level_that_twice_holds_the_same_in_a_millisecond_is_two_rows() -> None:
+    ledger = changes((100, 0.0), (100, 5.0), (100, 0.0))
+    for tables in ([ledger], [ledger[:1], ledger[1:]]):
+        join = replayed(ledger, *tables)
+        assert (join.outcome.stored, [len(rows) for rows in join.rest()]) == (3, [0, 0])
+    join = replayed(ledger, ledger[:2])
+    assert (join.outcome.stored, [len(rows) for rows in join.rest()]) == (2, [1, 0])
+
+
+def test_a_row_stored_twice_has_no_counterpart_left() -> None:
+    ledger = changes((100, 5.0))
+    absent, unmatched = replayed(ledger, changes((100, 5.0), (100, 5.0))).rest()
+    assert (len(absent), len(explain_unmatched(unmatched, absent, ledger, over_rest=False).duplicate)) == (0, 1)
+
+
+def test_what_a_doubted_book_says_is_neither_missing_nor_surplus_and_its_time_is_named() -> None:
+    doubt = Gap(100, 200, 3, cause="book")
+    absent, unmatched = changes((100, 5.0), (200, 6.0), (201, 7.0)), changes((150, 9.0), (250, 9.0))
+    found = explain_absent(absent, [doubt], [], replayed=True)
+    assert (found.counted_loss, len(found.missing), found.intervals) == (2, 1, [doubt])
+    extras = explain_unmatched(unmatched, absent, absent[:0], [doubt])
+    assert (len(extras.doubted), len(extras.surplus)) == (1, 1)
+    other = Gap(100, 200, 4, cause="book")
+    assert len(explain_absent(absent, [other], [], replayed=True).missing) == 3
+    assert len(explain_absent(absent, [doubt], []).missing) == 3, "rows that hold by themselves are no part of the doubt"
+
+
+def test_a_state_that_two_sockets_are_told_is_stored_once() -> None:
+    records = np.zeros(2, kalshi_records.LEVEL)
+    records["side"], records["price"], records["quantity"], records["update_id"] = 1, 0.4, 5.0, 9
+    ledger = rows_of_ledger(FREE_SNAPSHOTS, records)
+    join = Join(FREE_SNAPSHOTS)
+    join.add_ledger(ledger)
+    join.add_table(ledger[:1])
+    join.match()
+    absent, unmatched = join.rest()
+    assert (join.outcome.emitted, join.outcome.stored, len(absent), len(unmatched)) == (1, 1, 0, 0)
 
 
 def test_a_volatility_of_zero_is_none() -> None:
