@@ -42,6 +42,7 @@ class Comparison:
     ledger_kind: str = ""  # the ledger's segments, where they are called otherwise
     only: tuple[str, bool] | None = None  # of the ledger's records those whose column is below 0, or is not
     frame_is_moment: bool = False  # a frame holds several rows, all of one instrument and time
+    told_again: bool = False  # the same row may come in several frames: a state, to each who asks for it
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -58,7 +59,8 @@ class Comparison:
         """As far as a ledger with these columns allows; None when it lacks what tells a row."""
         values = tuple(value for value in self.values if value.ledger in fields)
         told = {value.table for value in values}
-        if (self.ledger_id and self.ledger_id not in fields) or not told.issuperset(self.identity):
+        needed = {self.ledger_id or "symbol", self.only[0] if self.only else "symbol"}
+        if not needed.issubset(fields) or not told.issuperset(self.identity):
             return None
         return replace(self, values=values)
 
@@ -79,6 +81,11 @@ def keys(symbols: Any, ids: Any) -> Any:
 
 def symbol_of(key: int) -> int:
     return int(key) >> _ID_BITS
+
+
+def symbols_of(keys: Any) -> Any:
+    """int64 array."""
+    return (keys >> np.uint64(_ID_BITS)).astype(np.int64)
 
 
 def id_of(key: int) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg2.extensions import connection as RawConnection
 
-from core.records import KINDS
+from core.records import KINDS, QUOTES
 from db.moments import micros, moment
 from ops.verify.explain import Gap
 from venues import VENUES
@@ -18,8 +18,16 @@ _HEAD_BYTES = 256
 
 
 def channels_of(venue: str, kind: str) -> list[str]:
-    """Channels whose frames become rows of the kind: a channel of changes brings the whole states too."""
-    return [channel.name for channel in VENUES[venue].channels if channel.kind and kind in (channel.kind, KINDS[channel.kind].states)]
+    """Channels whose frames become rows of the kind: a channel of changes brings the whole states too, and what is no channel's own
+    kind any of them may bring."""
+    channels = VENUES[venue].channels
+    own = [channel.name for channel in channels if channel.kind and kind in (channel.kind, KINDS[channel.kind].states)]
+    return own or [channel.name for channel in channels]
+
+
+def is_derived(venue: str, kind: str) -> bool:
+    """Whether rows of the kind are no words of the venue but tops of the books that the farm replays."""
+    return kind == QUOTES.name and any(channel.book_tops for channel in VENUES[venue].channels)
 
 
 class Evidence:
@@ -32,20 +40,25 @@ class Evidence:
         """symbol -> instrument_id."""
         return dict(self._rows("SELECT symbol, instrument_id FROM instruments WHERE venue = %s", self._venue))
 
-    def gaps(self, numbers: Mapping[int, int]) -> list[Gap]:
-        """Gaps of all states: one that was filled since explains nothing, as its rows are there. `numbers`: instrument_id -> ledger's."""
+    def gaps(self, numbers: Mapping[int, int], *, derived: bool) -> list[Gap]:
+        """Gaps of all states: one that was filled since explains nothing, as its rows are there. `numbers`: instrument_id -> ledger's.
+        `derived`: the rows are read off books, and a book in doubt has none."""
         rows = self._rows(
-            "SELECT event_from, event_to, instrument_id, first_missing, last_missing FROM data_gaps WHERE venue = %s AND channel = ANY(%s) ORDER BY gap_id",
+            "SELECT event_from, event_to, instrument_id, first_missing, last_missing, cause FROM data_gaps "
+            "WHERE venue = %s AND channel = ANY(%s) ORDER BY gap_id",
             self._venue,
             self._channels,
         )
         return [
-            Gap(micros(start), micros(end), None if instrument is None else numbers.get(instrument, UNTOLD), first or 0, last or 0)
-            for start, end, instrument, first, last in rows
+            Gap(
+                *(micros(start), micros(end), None if instrument is None else numbers.get(instrument, UNTOLD), first or 0, last or 0),
+                doubt=derived and cause == "book",
+            )
+            for start, end, instrument, first, last, cause in rows
         ]
 
     def quarantined(self, since_us: int, symbols: list[str]) -> list[int]:
-        """The ledger's number of the instrument of each frame in quarantine."""
+        """The ledger's number of each instrument that a frame in quarantine is about."""
         numbers = {symbol: number for number, symbol in enumerate(symbols)}
         rows = self._rows(
             "SELECT substring(raw FOR %s) FROM quarantine WHERE venue = %s AND channel = ANY(%s) AND received_at >= %s ORDER BY quarantine_id",
@@ -55,7 +68,7 @@ class Evidence:
             moment(since_us),
         )
         subscription = VENUES[self._venue].stream.subscription
-        return [numbers.get(subscription(bytes(head)), UNTOLD) for (head,) in rows]
+        return [numbers.get(symbol, UNTOLD) for (head,) in rows for symbol in subscription(bytes(head)).split() or [""]]
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._connection, self._connection.cursor() as cursor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ops.verify.compared import Rows, keys, symbol_of
+from ops.verify.compared import Rows, keys, symbol_of, symbols_of
 
 #: Ledger faults whose frame no reader can accept: torn, corrupt.
 UNREADABLE_FAULTS = (1, 5)
@@ -22,6 +22,7 @@ class Gap:
     symbol: int | None = None
     first_missing: int = 0
     last_missing: int = 0
+    doubt: bool = False  # the rows of its instrument are read off a book that was not known then
 
     def span(self) -> tuple[int, int]:
         """Both ends belong to it; an absent one has not been seen, or has not come yet."""
@@ -66,6 +67,11 @@ def _lost(absent: Rows, gaps: Sequence[Gap]) -> "np.ndarray[tuple[int], np.dtype
     found = np.zeros(len(absent), bool)
     for start, end in deaf:
         found |= (absent["event_us"] >= start) & (absent["event_us"] <= end)
+    symbols = symbols_of(absent["key"])
+    for gap in gaps:
+        if gap.doubt:
+            start, end = gap.span()
+            found |= (symbols == gap.symbol) & (absent["event_us"] >= start) & (absent["event_us"] <= end)
     order = np.argsort(absent["key"])
     for gap in gaps:
         # A loss of unknown size leaves out no ids: what it cost is told by the deaf time.

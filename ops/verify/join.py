@@ -35,6 +35,8 @@ class Join:
         self.outcome = Outcome()
         self._ledger = _Waiting(comparison)
         self._table = _Waiting(comparison)
+        #: keys of rows that have met, where more of the same may come
+        self._met: list[Any] | None = [] if comparison.told_again else None
 
     def add_ledger(self, rows: Rows) -> None:
         self.outcome.emitted += len(rows)
@@ -56,6 +58,8 @@ class Join:
         equal = (left["values"] == right["values"]).all(axis=1)
         self.outcome.stored += int(equal.sum())
         self.outcome.add_different(left[~equal], right[~equal])
+        if self._met is not None:
+            self._met.append(np.unique(left["key"]))
         unmet = np.ones(len(ledger), bool)
         unmet[place[hit]] = False
         self._ledger.add(ledger[unmet])
@@ -63,7 +67,14 @@ class Join:
 
     def rest(self) -> tuple[Rows, Rows]:
         """(ledger rows, table rows) that met nobody."""
-        return self._ledger.take(), self._table.take()
+        ledger = self._ledger.take()
+        if self._met is not None:
+            first = np.zeros(len(ledger), bool)
+            first[np.unique(ledger["key"], return_index=True)[1]] = True
+            new = first & ~np.isin(ledger["key"], np.concatenate([np.zeros(0, np.uint64), *self._met]))
+            self.outcome.emitted -= int((~new).sum())
+            ledger = ledger[new]
+        return ledger, self._table.take()
 
 
 class _Waiting:

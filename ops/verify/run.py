@@ -14,7 +14,7 @@ from core.board import Board
 from core.journal import Journal
 from db import engine
 from ops.verify.compared import UNKNOWN, Comparison, Rows, id_of, shown, symbol_of
-from ops.verify.evidence import Evidence, channels_of
+from ops.verify.evidence import Evidence, channels_of, is_derived
 from ops.verify.explain import explain_absent, explain_unmatched
 from ops.verify.join import EXAMPLES, Join, Outcome
 from ops.verify.ledger import Ledger
@@ -114,7 +114,7 @@ class Case:
             outcome.add_different(absent[place : place + 1], [row])
         absent = np.delete(absent, [place for place, _ in extras.moved])
         quarantined = self._evidence.quarantined(first_us, self._ledger.symbols)
-        gaps = self._evidence.gaps(self._numbers)
+        gaps = self._evidence.gaps(self._numbers, derived=is_derived(self._ledger.venue, self._comparison.kind))
         absences = explain_absent(absent, gaps, quarantined, by_moment=self._comparison.frame_is_moment)
         return Verdict(
             emitted=outcome.emitted,

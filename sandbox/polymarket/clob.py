@@ -21,6 +21,7 @@ class Text(str):
 class Clob:
     def __init__(self, venue: "Polymarket") -> None:
         self._venue = venue
+        self._read: dict[str, str] = {}  # token -> hash of its book as it was read last
         self.routes: dict[str, Callable[[Query], Any]] = {
             "/ok": lambda _: "OK",
             "/time": lambda _: Text(str(self._now_ms // 1000)),
@@ -60,6 +61,9 @@ class Clob:
 
     def _book(self, token: str) -> str:
         market, side, book = self._state(token)
+        if self._read.get(token) != book.hashes[side]:
+            self._read[token] = book.hashes[side]
+            self._venue.feed.read(self._venue.market_feed.snapshot(market, book, side))
         return book.summary(market, side, book.hashes[side])
 
     def _books(self, asked: list[dict[str, Any]]) -> Text:

@@ -1,7 +1,7 @@
 """Frames on their way to the sockets, in the order of events: their fate is settled, then the ledger is written, then the sockets."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,8 @@ DISGUISES = {"bare_prices": wire.with_bare_prices, "unknown_fields": wire.with_u
 
 @dataclass(slots=True)
 class Frame:
-    """`rows`: (kind, values of a record before `delivered` and `fault`) that stand or fall with it."""
+    """`rows`: (kind, values of a record before `delivered` and `fault`) that stand or fall with it; `implied`: records of what a reader
+    may conclude from it, or have known before."""
 
     feed: str
     market: int
@@ -31,6 +32,7 @@ class Frame:
     body: bytes
     route: Route
     rows: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    implied: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     fault: int = NONE
 
     @property
@@ -107,6 +109,19 @@ class Feed:
         for frame in frames:
             for kind, (symbol, event_us, *values) in frame.rows:
                 rows[kind].append((symbol, event_us, sent_us, *values, frame.delivered, frame.fault))
+            for kind, (symbol, event_us, *values) in frame.implied:
+                rows[kind].append((symbol, event_us, sent_us, *values, 0, NONE))
+        self._keep(rows)
+
+    def read(self, told: Iterable[tuple[str, tuple[Any, ...]]]) -> None:
+        """Records of what was asked for over REST: no socket was given it."""
+        sent_us = self._venue.clock.now_us()
+        rows: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        for kind, (symbol, event_us, *values) in told:
+            rows[kind].append((symbol, event_us, sent_us, *values, 0, NONE))
+        self._keep(rows)
+
+    def _keep(self, rows: dict[str, list[tuple[Any, ...]]]) -> None:
         for kind, found in rows.items():
             batch = np.array(found, KINDS[kind])
             self.counts[kind].add(batch)

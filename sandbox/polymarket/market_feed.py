@@ -91,7 +91,8 @@ class MarketFeed:
             route = self._venue.hub.route("book", market.number, token)
             if route.wanted:
                 body = wire.book(market, token, book, greeting=False)
-                frame = Frame("book", market.number, (market.tokens[token],), body, route, self.snapshot(market, book, token))
+                rows, implied = self.snapshot(market, book, token), self.top(market, book, token)
+                frame = Frame("book", market.number, (market.tokens[token],), body, route, rows, implied)
                 self._venue.feed.tell(frame)
 
     def snapshot(self, market: Market, book: Book, token: int) -> list[tuple[str, tuple[Any, ...]]]:
@@ -101,10 +102,15 @@ class MarketFeed:
         levels = [(BID, *level) for level in bids] + [(ASK, *level) for level in asks]
         return [("book_snapshots", (*head, side, units / UNIT, float(size_text(micro)))) for side, units, micro in levels]
 
-    def greeting(self, market: Market, token: int, now_ms: int) -> tuple[bytes, list[tuple[str, tuple[Any, ...]]]]:
-        """The first book of a subscription, and its records."""
+    def top(self, market: Market, book: Book, token: int) -> list[tuple[str, tuple[Any, ...]]]:
+        """What a whole book implies: news to who has missed a change."""
+        return [("quotes", self._quote(market, book, token, book.changed_ms))]
+
+    def greeting(self, market: Market, token: int, route: Route, now_ms: int) -> Frame:
+        """The first book of a subscription."""
         book = self._venue.flow.book(market, now_ms)
-        return wire.book(market, token, book, greeting=True), self.snapshot(market, book, token)
+        body, rows = wire.book(market, token, book, greeting=True), self.snapshot(market, book, token)
+        return Frame("book", market.number, (market.tokens[token],), body, route, rows, self.top(market, book, token))
 
     def prints(self, now_ms: int) -> None:
         """What was traded and is due to be printed."""

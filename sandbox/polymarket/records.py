@@ -39,7 +39,7 @@ SNAPSHOT = np.dtype([*HEAD, ("update_id", "<i8"), ("side", "i1"), ("price", "<f8
 QUOTE = np.dtype(
     [
         *HEAD,
-        ("update_id", "<i8"),  # of the change that moved the top
+        ("hash", "<i8"),  # the first 63 bits of that of the book whose top it is
         ("bid", "<f8"),  # 0: that side is empty
         ("bid_quantity", "<f8"),
         ("ask", "<f8"),  # 0: that side is empty

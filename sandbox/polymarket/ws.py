@@ -103,14 +103,14 @@ class Door:
             found = venue.quoted(token)
             if found is not None:
                 market, side = found
-                body, rows = venue.market_feed.greeting(market, side, now_us // 1000)
                 mute = venue.troubles.muted(socket, socket.streams[token], "book")
-                parts.append(Frame("book", market.number, (token,), body, Route((), 1) if mute else route, rows))
+                parts.append(venue.market_feed.greeting(market, side, Route((), 1) if mute else route, now_us // 1000))
         withheld, told = [part for part in parts if not part.route.live], [part for part in parts if part.route.live]
         if together and told:
             names = tuple(name for part in told for name in part.names)
             body = b"[" + b",".join(part.body for part in told) + b"]"
-            told = [Frame("book", told[0].market, names, body, route, [row for part in told for row in part.rows])]
+            rows, implied = [row for part in told for row in part.rows], [row for part in told for row in part.implied]
+            told = [Frame("book", told[0].market, names, body, route, rows, implied)]
         for part in withheld + told:
             venue.feed.tell(part)
 

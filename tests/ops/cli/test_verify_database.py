@@ -107,7 +107,9 @@ def test_gaps_and_quarantine_are_told_in_the_ledgers_numbers(
         "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, first_missing, last_missing, event_from, event_to, state) VALUES "
         f"('binance', 'aggTrade', '0', NULL, 'disconnected', NULL, NULL, {BEGIN}, NULL, 'open'),"
         f"('binance', 'aggTrade', '0', %s, 'sequence', 5, 8, NULL, {BEGIN}, 'missing'),"
+        f"('binance', 'aggTrade', '0', %s, 'book', NULL, NULL, {BEGIN}, NULL, 'open'),"
         f"('binance', 'bookTicker', '0', NULL, 'disconnected', NULL, NULL, {BEGIN}, NULL, 'open')",
+        instruments["binance AAA"],
         instruments["binance AAA"],
     )
     for number, frame in enumerate(('{"stream":"aaa@aggTrade","data":{"e":"agg', '{"stream":"new@aggTr', "{")):
@@ -119,7 +121,9 @@ def test_gaps_and_quarantine_are_told_in_the_ledgers_numbers(
         )
     evidence = Evidence(connection, "binance", ["aggTrade"])
     numbers = numbered(["ZZZ", "AAA"], evidence.instruments())
-    assert evidence.gaps(numbers) == [Gap(BEGIN_US, None), Gap(None, BEGIN_US, 1, 5, 8)]
+    told = [Gap(BEGIN_US, None), Gap(None, BEGIN_US, 1, 5, 8)]
+    assert evidence.gaps(numbers, derived=False) == [*told, Gap(BEGIN_US, None, 1)]
+    assert evidence.gaps(numbers, derived=True) == [*told, Gap(BEGIN_US, None, 1, doubt=True)]
     assert evidence.quarantined(BEGIN_US, ["ZZZ", "AAA"]) == [1, -1, -1]
     assert evidence.quarantined(BEGIN_US + 1, ["ZZZ", "AAA"]) == []
 

@@ -10,10 +10,21 @@ from core.records import KINDS
 from ops.verify.compared import Comparison, Rows, bits, id_of, keys, rows_of_ledger, rows_of_table, shown, symbol_of
 from ops.verify.explain import Gap, explain_absent, explain_unmatched
 from ops.verify.join import Join
-from ops.verify.kinds import BOOK_DELTAS, BOOK_SNAPSHOTS, COMPARISONS, QUOTES, TICKERS, UNNUMBERED_QUOTES
+from ops.verify.kinds import (
+    BOOK_DELTAS,
+    BOOK_SNAPSHOTS,
+    COMPARISONS,
+    FREE_DELTAS,
+    FREE_SNAPSHOTS,
+    HASHED_TRADES,
+    QUOTES,
+    TICKERS,
+    UNNUMBERED_QUOTES,
+)
 from ops.verify.kinds import TRADES as TRADES_OF_ALL
 from sandbox import engine
 from sandbox.deribit import records as deribit_records
+from sandbox.polymarket import records as polymarket_records
 
 TORN, SKIPPED, CORRUPT = 1, 2, 5
 #: As far as a ledger without options goes.
@@ -88,6 +99,18 @@ def test_examples_are_bounded() -> None:
     join = joined(quotes(*rows), quotes(*rows, bid=2.0), pieces=7)
     assert join.outcome.different == 1000
     assert len(join.outcome.examples) == 20
+
+
+def test_a_state_that_was_told_to_several_sockets_is_one_row() -> None:
+    records = np.zeros(4, polymarket_records.SNAPSHOT)
+    records["update_id"], records["price"], records["side"], records["event_us"] = [2**60, 2**61, 2**60, 2**61], 0.5, 1, 1000
+    ledger = rows_of_ledger(FREE_SNAPSHOTS, records)
+    join = Join(FREE_SNAPSHOTS)
+    join.add_ledger(ledger)
+    join.add_table(ledger[:1])
+    join.match()
+    absent, unmatched = join.rest()
+    assert (join.outcome.emitted, join.outcome.stored, len(absent), len(unmatched)) == (2, 1, 1, 0)
 
 
 def test_nothing_on_either_side() -> None:
@@ -231,10 +254,17 @@ def test_every_value_of_the_table_is_compared(comparison: Comparison) -> None:
     # Our own clock; what is mixed from the values themselves; what no ledger holds.
     left_out = {"received_at", "settlement_price", "interest_rate", "next_funding_at", "venue_trade_id"}
     left_out |= {"update_id"} if comparison is UNNUMBERED_QUOTES else set()
+    # What venues of their kind do not tell.
+    left_out |= {column.name for column in KINDS["trades"].columns} if comparison is HASHED_TRADES else set()
+    left_out |= {"previous_id"} if comparison is FREE_DELTAS else set()
     assert {column.name for column in KINDS[comparison.kind].columns} - compared <= left_out
 
 
-@pytest.mark.parametrize("kinds", [{"trades": engine.TRADE, "quotes": engine.QUOTE}, deribit_records.KINDS], ids=["binance", "deribit"])
+@pytest.mark.parametrize(
+    "kinds",
+    [{"trades": engine.TRADE, "quotes": engine.QUOTE}, deribit_records.KINDS, polymarket_records.KINDS],
+    ids=["binance", "deribit", "polymarket"],
+)
 def test_every_kind_of_a_ledger_is_compared(kinds: dict[str, "np.dtype[Any]"]) -> None:
     possible = {c.segments for c in COMPARISONS if c.segments in kinds and c.within(kinds[c.segments].names or ())}
     assert possible == set(kinds)

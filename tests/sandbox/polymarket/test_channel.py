@@ -149,7 +149,7 @@ def test_tops_in_the_ledger_are_those_of_the_replayed_book(sandbox: Any, client:
     by_number = {number(hexadecimal): change for hexadecimal, change in claimed.items()}
     assert len(rows) > 5
     for row in rows:
-        change = by_number[int(row["update_id"])]
+        change = by_number[int(row["hash"])]
         assert (row["bid"], row["ask"]) == (float(change["best_bid"]), float(change["best_ask"]) % 1)
     moved = [(event["best_bid"], event["best_ask"]) for event in peer.of("best_bid_ask")]
     assert moved and all(one != other for one, other in pairwise(moved)), "told when a price moves"
