@@ -132,6 +132,8 @@ ROWS = ((1, 5, 100), (1, 6, 200), (2, 9, 200), (1, 7, 300))
         pytest.param([Gap(201, 299)], [5, 6, 9, 7], id="a gap between the rows"),
         pytest.param([Gap(200, None)], [5], id="still deaf"),
         pytest.param([Gap(None, 100)], [6, 9, 7], id="deaf before the first row"),
+        pytest.param([Gap(100, 200, 1, doubt=True)], [9, 7], id="a book in doubt has no tops"),
+        pytest.param([Gap(100, 200, 1)], [5, 6, 9, 7], id="what was said of it meanwhile is to be there"),
         pytest.param([Gap(100, 300, 1, 5, 7)], [5, 6, 9, 7], id="a hole in the ids alone is no excuse"),
         pytest.param([Gap(100, 300, 1, 6, 7), Gap(290, 295)], [5, 9], id="a hole that overlaps a deaf time is"),
         pytest.param([Gap(100, 200, 1, 6, 7), Gap(290, 295)], [5, 6, 9, 7], id="a hole beside a deaf time is not"),
