@@ -9,8 +9,9 @@ import numpy as np
 from core.records import Columns
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, Note, NumberGap, Place
-from tasks.books import Books, Doubt, Trust
+from tasks.books import Books
 from tasks.continuity import Chain, Sockets
+from tasks.order_book import Doubt, Trust
 
 
 def number_gaps(

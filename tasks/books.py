@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from core.records import BOOK_CHANGES, BOOK_CLAIMS, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES, QUOTES, Columns
-from tasks.order_book import Book, book_of, plain
+from tasks.order_book import WITNESS_US, Book, Doubt, Trust, book_of, plain
 
 FROZEN = "frozen: a later book was read over REST"
+OUTRUN = "frozen: a new connection was told a later book"
 #: Sums of decimals leave dust; no venue quotes finer.
 DIGITS = 6
 
@@ -22,24 +23,6 @@ _CODES = {BOOK_STATES: _STATE, BOOK_SNAPSHOTS.name: _SNAPSHOT, BOOK_DELTAS.name:
 _PLACE_OF_CHANGE = ("event_at", "received_at", "instrument_id", "update_id", "side", "price")
 _QUOTE = ("instrument_id", "event_at", "received_at", "update_id", "bid_price", "bid_quantity", "ask_price", "ask_quantity")
 _KEPT = {BOOK_SNAPSHOTS.name, BOOK_DELTAS.name}
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """`alone`: no other connection holds the book in good faith, so that nobody knows it from here on."""
-
-    instrument_id: int
-    cause: str
-    since_us: int
-    alone: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """A book that nobody knew has begun anew."""
-
-    instrument_id: int
-    event_us: int
 
 
 @dataclass(slots=True)
@@ -78,6 +61,16 @@ class Books:
         if alone:
             self.doubted.add(instrument_id)
         return Doubt(instrument_id, cause, since_us, alone)
+
+    def outrun(self, instrument_id: int, book: Book) -> list[Doubt | Trust]:
+        """What the first whole state of a new connection shows of the others: none of them has told of it."""
+        others = [other for other in self._all(instrument_id) if other is not book and other.known and not other.doubted]
+        since_us = max((other.last_us for other in others), default=book.last_us)
+        if since_us >= book.last_us - WITNESS_US or any(other.sides == book.sides for other in others):
+            return []
+        for other in others:
+            other.doubted = True
+        return [Doubt(instrument_id, OUTRUN, since_us, alone=True), Trust(instrument_id, book.last_us)]
 
     def _all(self, instrument_id: int) -> list[Book]:
         return [books[instrument_id] for books in self._sets.values() if instrument_id in books]
@@ -141,6 +134,7 @@ class _Replay:
         self._books = all_books.of(connection_id)
         self._touched: dict[int, tuple[Book, int, int, int]] = {}
         self._quotes: list[tuple[int, int, int, int, float, float, float, float]] = []
+        self._fresh: set[int] = set()  # books of which the first whole state is being told
         # of each change: what stands at the level after it; None where the book is not known
         self._levels: list[float | None] = []
 
@@ -165,6 +159,7 @@ class _Replay:
                     self._all.doubted.remove(instrument)
                     self._taken.told.append(Trust(instrument, event_us))
                 self._all.lost.discard(instrument)
+                self._fresh |= set() if book.known else {instrument}
                 book.begin()
                 self._taken.begun[instrument] = frame
             else:
@@ -204,6 +199,8 @@ class _Replay:
     def _tell(self) -> None:
         """Tops that a frame has moved."""
         for instrument, (book, event_us, received_us, update_id) in self._touched.items():
+            if instrument in self._fresh:
+                self._taken.told += self._all.outrun(instrument, book)
             top = book.now()
             if not book.known or book.doubted or top == book.top:
                 continue
@@ -214,6 +211,7 @@ class _Replay:
                 continue
             self._quotes.append((instrument, event_us, received_us, update_id, *top))
         self._touched.clear()
+        self._fresh.clear()
 
     def _store(self) -> None:
         rows = self._taken.rows

@@ -1,5 +1,6 @@
-"""One order book as one connection tells it: its sides, its top, and how far it has been contradicted. Pure."""
+"""One order book as one connection tells it: its sides, its top, how far it has been contradicted, and what comes of that. Pure."""
 
+from dataclasses import dataclass
 from typing import Any
 
 #: The venue's word on the top and its changes are not one message: only a contradiction that lasts so long (venue's clock), and that is
@@ -82,3 +83,21 @@ def book_of(known: bool, doubted: bool, since_us: int, heard: int, last_us: int,
     book.top, book.sides = tuple(top), (dict(bids), dict(asks))
     book.best = [max(book.sides[0], default=0.0), min(book.sides[1], default=0.0)]
     return book
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """`alone`: no other connection holds the book in good faith, so that nobody knows it from here on."""
+
+    instrument_id: int
+    cause: str
+    since_us: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A book that nobody knew has begun anew."""
+
+    instrument_id: int
+    event_us: int

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.books import Books, Doubt, Taken, Trust
-from tasks.order_book import DOUBT_CLAIMS, DOUBT_US
+from tasks.books import Books, Taken
+from tasks.order_book import DOUBT_CLAIMS, DOUBT_US, Doubt, Trust
 
 STATE, LEVEL, DELTA, CHANGE, CLAIM = "book_states", "book_snapshots", "book_deltas", "book_changes", "book_claims"
 SECOND = 1_000_000
@@ -52,6 +52,9 @@ def known(bids: dict[float, float], asks: dict[float, float]) -> Books:
     books = Books()
     books.take("c", batch(*state(0, 1, bids, asks)))
     return books
+
+
+LATER = 10_000_000
 
 
 def doubts(taken: Taken) -> list[Doubt]:
@@ -189,6 +192,18 @@ def test_a_book_whose_last_connection_has_ended_is_asked_for_until_another_tells
     assert books.lost == set() and books.unheard([7]) == set()
 
 
+def test_a_new_connection_that_is_told_a_later_book_than_the_others_shows_that_they_were_frozen() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    later = books.take("next", batch(*state(0, LATER, {0.41: 5}, {0.60: 5})))
+    assert [(d.since_us, d.alone) for d in doubts(later)] == [(1, True)] and later.told[-1] == Trust(7, LATER)
+    assert books.doubted == set()
+
+
+@pytest.mark.parametrize(("at_us", "bid"), [(SECOND, 0.41), (LATER, 0.40)], ids=["hardly later", "the same book"])
+def test_a_new_connection_that_is_told_what_the_others_know_shows_nothing(at_us: int, bid: float) -> None:
+    assert known({0.40: 5}, {0.60: 5}).take("next", batch(*state(0, at_us, {bid: 5}, {0.60: 5}))).told == []
+
+
 def test_what_a_hole_in_the_numbers_leaves_is_doubted_as_a_whole_once() -> None:
     books = known({0.40: 5}, {})
     assert [(d.instrument_id, d.since_us) for d in books.doubt_all("c", "hole", 99)] == [(7, 99)]
@@ -197,7 +212,6 @@ def test_what_a_hole_in_the_numbers_leaves_is_doubted_as_a_whole_once() -> None:
 
 
 # --- a witness ------------------------------------------------------------------------------------------------------------
-LATER = 10 * SECOND
 
 
 def look(books: Books, at_us: int, bid: float = 0.45, ask: float = 0.60) -> list[int]:
