@@ -1,6 +1,6 @@
 """What the farm knows of its own holes, as rows: sockets' lives, gaps, unreadable frames. Written in the transaction of the data."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from psycopg2.extensions import cursor as Cursor
@@ -145,11 +145,11 @@ _Single = SocketOpened | SocketProven | SocketEnded | _Gap
 Note = _Single | SequenceGap | Unread
 
 
-def doubted(cursor: Cursor, place: Place) -> set[int]:
-    """Instruments of a channel that are in doubt now."""
+def doubted(cursor: Cursor, place: Place, causes: Collection[str] = ("book",)) -> set[int]:
+    """Instruments of a channel that are in doubt now, or silent where `causes` say so."""
     cursor.execute(
-        "SELECT instrument_id FROM data_gaps WHERE venue = %s AND channel = %s AND cause = 'book' AND state = 'open'",
-        (place.venue, place.channel),
+        "SELECT instrument_id FROM data_gaps WHERE venue = %s AND channel = %s AND cause = ANY(%s) AND state = 'open'",
+        (place.venue, place.channel, list(causes)),
     )
     return {number for (number,) in cursor.fetchall()}
 

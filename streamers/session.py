@@ -167,7 +167,7 @@ class Session:
             self._subscriptions.ask(self.symbols)
         silent = self._subscriptions.late(now, proven=self.proven)
         self._look()
-        actions: list[Action] = [Event(SUBSCRIBED, {"unproven": silent})] if silent else []
+        actions: list[Action] = [Event(SUBSCRIBED, {"unproven": silent, "seconds": self._subscriptions.proof_seconds})] if silent else []
         actions += [*self._released(now), *self._word(now)]
         if now - self._opened >= self._lifetime:
             actions += self.rotate("age")

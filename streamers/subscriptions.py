@@ -23,7 +23,7 @@ REFUSED_SECONDS = 300.0
 class Subscriptions:
     def __init__(self, stream: StreamProtocol, channel: Channel, greeting: Sequence[str]) -> None:
         self._stream, self._channel = stream, channel
-        self._proof_seconds = channel.first_frame_seconds * PROOF_DEADLINES
+        self.proof_seconds = channel.first_frame_seconds * PROOF_DEADLINES
         self._reask_seconds = channel.first_frame_seconds * REASK_SHARE
         #: frames to be sent, in order
         self.outbox: deque[str] = deque(greeting)
@@ -52,7 +52,7 @@ class Subscriptions:
 
     def expect(self, symbols: Sequence[str], now: float) -> None:
         self._asked_again.difference_update(symbols)
-        self._unproven.update(dict.fromkeys(symbols, now + self._proof_seconds))
+        self._unproven.update(dict.fromkeys(symbols, now + self.proof_seconds))
 
     def ask(self, added: Sequence[str], removed: Sequence[str] = ()) -> bool:
         """False when the venue has no frame for it."""
@@ -89,8 +89,10 @@ class Subscriptions:
         """A data frame; wanted while `awaited`."""
         for symbol in self._stream.subscription(frame).split():
             self._named = True
-            self._unproven.pop(symbol, None)
+            late = self._unproven.pop(symbol, None) is not None and symbol in self._asked_again
             self._missing.pop(symbol, None)
+            if late and self._channel.book_tops:
+                self._ask_again([symbol])  # changes of a book whose whole state went by unheard
 
     def granted(self, request_id: int | None, subscribed: Sequence[str], now: float) -> list[str]:
         """What the answer to a request leaves out is asked for once more, soon, and then now and then; returns what was left out for the
@@ -122,10 +124,14 @@ class Subscriptions:
             return []
         again = [symbol for symbol in late if symbol not in self._asked_again]
         self._unproven.update(dict.fromkeys(late, inf))
-        self._unproven.update(dict.fromkeys(again, now + self._proof_seconds))
+        self._unproven.update(dict.fromkeys(again, now + self.proof_seconds))
         self._asked_again.update(again)
-        self.ask(again)
+        self._ask_again(again)
         return again
+
+    def _ask_again(self, symbols: Sequence[str]) -> None:
+        """Where books are kept a venue may take no notice of a second request, and the whole state is what is wanted."""
+        (self.resync if self._channel.book_tops else self.ask)(symbols)
 
     def _parts(self, symbols: Sequence[str]) -> list[Sequence[str]]:
         size = self._channel.names_per_message

@@ -8,7 +8,8 @@ import logging
 from core.journal import START, Journal, JournalError, id_order
 from tasks.books import Books
 from tasks.continuity import Sockets
-from tasks.digest import Reader, digest
+from tasks.digest import digest
+from tasks.reader import Reader
 
 log = logging.getLogger(__name__)
 

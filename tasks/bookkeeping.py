@@ -9,8 +9,9 @@ import numpy as np
 from core.records import Columns
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, Note, NumberGap, Place
-from tasks.books import Books, Doubt
+from tasks.books import Books
 from tasks.continuity import Chain, Sockets
+from tasks.order_book import Doubt, Trust
 
 
 def number_gaps(
@@ -48,22 +49,26 @@ class Replayed:
 def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Columns], holes: Sequence[tuple[int, NumberGap]]) -> Replayed:
     """The batch through the connection's books. A hole in its numbers puts in doubt all that did not begin anew behind it."""
     taken = books.take(connection_id, rows)
-    notes: list[Note] = [BookTrusted(place, instrument, event_us) for instrument, event_us in taken.trusted]
-    doubts: list[Doubt] = list(taken.doubts)
-    wishes = _symbols(rows, {doubt.instrument_id for doubt in doubts})
+    told = list(taken.told)
+    wishes = _symbols(rows, {one.instrument_id for one in told if isinstance(one, Doubt)})
     if holes:
         (_, first), (last, _) = holes[0], holes[-1]
         whole = [instrument for instrument, frame in taken.begun.items() if frame >= last]
         since_us = first.event_from_us or first.received_to_us
-        doubts += books.doubt_all(connection_id, "numbers of its subscription are missing", since_us, but=whole)
+        told += books.doubt_all(connection_id, "numbers of its subscription are missing", since_us, but=whole)
         wishes.add("")
-    # A twin that holds the book in good faith keeps it whole: what is asked for anew then is no gap.
-    notes += [
-        BookDoubted(place, d.instrument_id, d.since_us, d.cause)
-        for d in doubts
-        if not books.trusted_elsewhere(connection_id, d.instrument_id)
-    ]
-    return Replayed(taken.rows, notes, wishes, taken.unknown)
+    return Replayed(taken.rows, _notes(place, told), wishes, taken.unknown)
+
+
+def _notes(place: Place, told: Sequence[Doubt | Trust]) -> list[Note]:
+    """A twin that holds the book in good faith keeps it whole: what is asked for anew then is no gap."""
+    notes: list[Note] = []
+    for one in told:
+        if isinstance(one, Trust):
+            notes.append(BookTrusted(place, one.instrument_id, one.event_us))
+        elif one.alone:
+            notes.append(BookDoubted(place, one.instrument_id, one.since_us, one.cause))
+    return notes
 
 
 def follow(chain: Chain, place: Place, rows: Mapping[str, Columns]) -> tuple[list[Note], set[str]]:
@@ -88,8 +93,5 @@ def witnessed(
 ) -> tuple[list[Note], set[str], bool]:
     """Claims of a witness, whose instruments have these numbers: (notes, symbols to ask for anew, whether asking anew did not help)."""
     doubts, still = books.witness([(int(number), *claim[1:]) for number, claim in zip(numbers, claims, strict=True)])
-    notes: list[Note] = [
-        BookDoubted(place, d.instrument_id, d.since_us, d.cause) for d in doubts if not books.trusted_elsewhere("", d.instrument_id)
-    ]
-    wanted = still | {doubt.instrument_id for doubt in doubts}
-    return notes, {claim[0] for number, claim in zip(numbers, claims, strict=True) if int(number) in wanted}, bool(still)
+    wanted = still | {doubt.instrument_id for doubt in doubts} | books.unheard([int(number) for number in numbers])
+    return _notes(place, doubts), {claim[0] for number, claim in zip(numbers, claims, strict=True) if int(number) in wanted}, bool(still)

@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 
 from core.records import BOOK_CHANGES, BOOK_CLAIMS, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES, QUOTES, Columns
+from tasks.order_book import WITNESS_US, Book, Doubt, Trust, book_of, plain
 
-#: The venue's word on the top and its changes are not one message: only a contradiction that lasts so long (venue's clock), and that is
-#: heard so often, counts. Several events of one millisecond disagree for a moment and prove nothing.
-DOUBT_US = 2_000_000
-DOUBT_CLAIMS = 3
-#: A word may be so long under way; a witness who is not further ahead of the stream proves nothing.
-WITNESS_US = 3_000_000
+FROZEN = "frozen: a later book was read over REST"
+OUTRUN = "frozen: a new connection was told a later book"
 #: Sums of decimals leave dust; no venue quotes finer.
 DIGITS = 6
 
@@ -28,164 +25,116 @@ _QUOTE = ("instrument_id", "event_at", "received_at", "update_id", "bid_price", 
 _KEPT = {BOOK_SNAPSHOTS.name, BOOK_DELTAS.name}
 
 
-class Book:
-    """`sides`: (bids, asks), each price -> quantity; `best`: the best price of each, 0 for an empty side."""
-
-    __slots__ = ("best", "doubted", "heard", "known", "last_us", "sides", "since_us", "suspected_us", "top")
-
-    def __init__(self) -> None:
-        self.sides: tuple[dict[float, float], dict[float, float]] = ({}, {})
-        self.best = [0.0, 0.0]
-        self.known = self.doubted = False
-        self.top = (0.0, 0.0, 0.0, 0.0)  # bid price, bid quantity, ask price, ask quantity as last told; 0: no such side
-        self.since_us = self.heard = 0  # of a contradiction that goes on
-        self.last_us = 0  # venue's clock at the newest word about it
-        self.suspected_us = 0  # of a witness who knows better: when that was
-
-    def begin(self) -> None:
-        self.sides, self.best = ({}, {}), [0.0, 0.0]
-        self.known, self.doubted, self.since_us, self.heard, self.suspected_us = True, False, 0, 0, 0
-
-    def set(self, ask: bool, price: float, quantity: float) -> None:
-        """What stands at a level now; nothing at 0 or below."""
-        levels, best = self.sides[ask], self.best[ask]
-        if quantity > 0:
-            levels[price] = quantity
-            if not best or (price < best if ask else price > best):
-                self.best[ask] = price
-        elif levels.pop(price, None) is not None and price == best:
-            self.best[ask] = (min if ask else max)(levels, default=0.0)
-
-    def now(self) -> tuple[float, float, float, float]:
-        (bids, asks), (bid, ask) = self.sides, self.best
-        return bid, bids.get(bid, 0.0), ask, asks.get(ask, 0.0)
-
-    def contradicted(self, contradiction: bool, event_us: int) -> bool:
-        """Whether the book is doubted from now on."""
-        if not contradiction:
-            self.since_us = self.heard = 0
-            return False
-        self.heard += 1
-        self.since_us = self.since_us or event_us
-        return self.heard >= DOUBT_CLAIMS and event_us - self.since_us >= DOUBT_US
-
-    def outdated(self, bid: float, ask: float, at_us: int) -> bool:
-        """Whether a witness shows that the stream has stopped telling of this book: a second time, with not a word in between."""
-        if (bid, ask) == (self.top[0], self.top[2]) or self.last_us >= at_us - WITNESS_US:
-            self.suspected_us = 0
-            return False
-        if not self.suspected_us or self.last_us >= self.suspected_us:
-            self.suspected_us = at_us
-            return False
-        return True
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    instrument_id: int
-    cause: str
-    since_us: int
-
-
 @dataclass(slots=True)
 class Taken:
-    """`rows`: kinds as they are stored. `trusted`: (instrument_id, event time in us) of doubted books that began anew."""
+    """`rows`: kinds as they are stored. `told`: in the order in which it happened."""
 
     rows: dict[str, Columns]
-    doubts: list[Doubt] = field(default_factory=list)
-    trusted: list[tuple[int, int]] = field(default_factory=list)
+    told: list[Doubt | Trust] = field(default_factory=list)
     begun: dict[int, int] = field(default_factory=dict)  # instrument_id -> frame of its last whole state
     unknown: int = 0  # changes of books of which no whole state had come: they say nothing
 
 
 class Books:
-    """`doubted`: instruments whose doubt is told and not over, though no connection here holds their book."""
+    """`doubted`: instruments whose book no connection knows since one of them was doubted; the next whole state on any ends that.
+    `lost`: those whose last connection has ended, and no other has told a whole state yet."""
 
     def __init__(self) -> None:
         self._sets: dict[str, dict[int, Book]] = {}
         self.doubted: set[int] = set()
+        self.lost: set[int] = set()
 
     def take(self, connection_id: str, rows: Mapping[str, Columns]) -> Taken:
         """Replay a batch of one connection. Rows of books carry `frame`, their place in the batch, and `instrument_id`."""
         parts = {name: columns for name, columns in rows.items() if name in _CODES and len(columns["frame"])}
         taken = Taken({name: columns for name, columns in rows.items() if name not in _CODES or name in _KEPT})
         if parts:
-            _Replay(self._sets.setdefault(connection_id, {}), self.doubted, taken, parts).run()
+            _Replay(self, connection_id, taken, parts).run()
         return taken
+
+    def of(self, connection_id: str) -> dict[int, Book]:
+        return self._sets.setdefault(connection_id, {})
+
+    def doubt(self, connection_id: str, instrument_id: int, cause: str, since_us: int) -> Doubt:
+        self.of(connection_id)[instrument_id].doubted = True
+        alone = not any(book.known and not book.doubted for book in self._all(instrument_id))
+        if alone:
+            self.doubted.add(instrument_id)
+        return Doubt(instrument_id, cause, since_us, alone)
+
+    def outrun(self, instrument_id: int, book: Book) -> list[Doubt | Trust]:
+        """What the first whole state of a new connection shows of the others: none of them has told of it."""
+        others = [other for other in self._all(instrument_id) if other is not book and other.known and not other.doubted]
+        since_us = max((other.last_us for other in others), default=book.last_us)
+        if since_us >= book.last_us - WITNESS_US or any(other.sides == book.sides for other in others):
+            return []
+        for other in others:
+            other.doubted = True
+        return [Doubt(instrument_id, OUTRUN, since_us, alone=True), Trust(instrument_id, book.last_us)]
+
+    def _all(self, instrument_id: int) -> list[Book]:
+        return [books[instrument_id] for books in self._sets.values() if instrument_id in books]
 
     def witness(self, claims: Sequence[tuple[int, int, float, float]]) -> tuple[list[Doubt], set[int]]:
         """Hold claims of an independent source, (instrument_id, event time in us, bid, ask), against every book of it: (new doubts,
-        instruments doubted before and still)."""
+        instruments doubted before and still). A book is frozen since the last word of any connection."""
         doubts, still = [], set()
         for instrument_id, at_us, bid, ask in claims:
-            for books in self._sets.values():
-                book = books.get(instrument_id)
-                if book is None or not book.known:
-                    continue
-                if book.doubted:
-                    still.add(instrument_id)
-                elif book.outdated(bid, ask, at_us):
-                    book.doubted = True
-                    doubts.append(Doubt(instrument_id, "frozen: a later book was read over REST", book.last_us))
+            known = [book for book in self._all(instrument_id) if book.known]
+            if any(book.doubted for book in known):
+                still.add(instrument_id)
+            frozen = [book for book in known if not book.doubted and book.outdated(bid, ask, at_us)]
+            for book in frozen:
+                book.doubted = True
+            if frozen:
+                alone = all(book.doubted for book in known)
+                if alone:
+                    self.doubted.add(instrument_id)
+                doubts.append(Doubt(instrument_id, FROZEN, max(book.last_us for book in known), alone))
         return doubts, still
+
+    def unheard(self, instruments: Collection[int]) -> set[int]:
+        """Those of the doubted and the lost ones of which no connection has told since: new ones took the place of the old."""
+        return {
+            number for number in (self.doubted | self.lost).intersection(instruments) if not any(book.known for book in self._all(number))
+        }
 
     def doubt_all(self, connection_id: str, cause: str, since_us: int, *, but: Collection[int] = ()) -> list[Doubt]:
         """Whatever the connection said after this, `but` of these instruments, may build on something that did not come."""
         doubts = []
         for instrument_id, book in self._sets.get(connection_id, {}).items():
             if book.known and not book.doubted and instrument_id not in but:
-                book.doubted = True
-                doubts.append(Doubt(instrument_id, cause, since_us))
+                doubts.append(self.doubt(connection_id, instrument_id, cause, since_us))
         return doubts
 
-    def trusted_elsewhere(self, connection_id: str, instrument_id: int) -> bool:
-        """Whether another connection holds the book undoubted."""
-        others = (books.get(instrument_id) for name, books in self._sets.items() if name != connection_id)
-        return any(book is not None and book.known and not book.doubted for book in others)
-
     def keep_only(self, connection_ids: Sequence[str]) -> None:
-        """Connections that have ended will not say anything more. What was in doubt on them stays so until another one tells it whole."""
-        for gone in set(self._sets) - set(connection_ids):
-            self.doubted |= {instrument_id for instrument_id, book in self._sets.pop(gone).items() if book.doubted}
+        """Connections that have ended will not say anything more."""
+        gone = [self._sets.pop(name) for name in set(self._sets) - set(connection_ids)]
+        known = {number for books in gone for number, book in books.items() if book.known}
+        self.lost |= {number for number in known if not any(book.known for book in self._all(number))}
 
     def stored(self) -> dict[str, Any]:
         """What `restore` needs, of plain values."""
-        return {name: [[number, *_plain(book)] for number, book in books.items()] for name, books in self._sets.items()}
+        sets = {name: [[number, *plain(book)] for number, book in books.items()] for name, books in self._sets.items()}
+        return {"sets": sets, "lost": sorted(self.lost)}
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> "Books":
         made = cls()
-        made._sets = {name: {number: _book(*rest) for number, *rest in books} for name, books in stored.items()}
+        made._sets = {name: {number: book_of(*rest) for number, *rest in books} for name, books in stored["sets"].items()}
+        made.lost = set(stored["lost"])
         return made
-
-
-def _plain(book: Book) -> list[Any]:
-    words = [book.known, book.doubted, book.since_us, book.heard, book.last_us, book.suspected_us, list(book.top)]
-    return [*words, *(list(map(list, side.items())) for side in book.sides)]
-
-
-def _book(known: bool, doubted: bool, since_us: int, heard: int, last_us: int, suspected_us: int, top: Any, bids: Any, asks: Any) -> Book:
-    book = Book()
-    book.known, book.doubted, book.since_us, book.heard, book.last_us, book.suspected_us = (
-        known,
-        doubted,
-        since_us,
-        heard,
-        last_us,
-        suspected_us,
-    )
-    book.top, book.sides = tuple(top), (dict(bids), dict(asks))
-    book.best = [max(book.sides[0], default=0.0), min(book.sides[1], default=0.0)]
-    return book
 
 
 class _Replay:
     """One batch. The loop of `run` is the price of a change."""
 
-    def __init__(self, books: dict[int, Book], doubted: set[int], taken: Taken, parts: Mapping[str, Columns]) -> None:
-        self._books, self._doubted, self._taken, self._parts = books, doubted, taken, parts
+    def __init__(self, all_books: Books, connection_id: str, taken: Taken, parts: Mapping[str, Columns]) -> None:
+        self._all, self._connection_id, self._taken, self._parts = all_books, connection_id, taken, parts
+        self._books = all_books.of(connection_id)
         self._touched: dict[int, tuple[Book, int, int, int]] = {}
         self._quotes: list[tuple[int, int, int, int, float, float, float, float]] = []
+        self._fresh: set[int] = set()  # books of which the first whole state is being told
         # of each change: what stands at the level after it; None where the book is not known
         self._levels: list[float | None] = []
 
@@ -206,13 +155,17 @@ class _Replay:
             if code == _CHANGE:
                 self._change(instrument, book, event_us, side < 0, price, amount)
             elif code == _STATE:
-                if book.doubted or instrument in self._doubted:
-                    self._taken.trusted.append((instrument, event_us))
-                    self._doubted.discard(instrument)
+                if instrument in self._all.doubted:
+                    self._all.doubted.remove(instrument)
+                    self._taken.told.append(Trust(instrument, event_us))
+                self._all.lost.discard(instrument)
+                self._fresh |= set() if book.known else {instrument}
                 book.begin()
                 self._taken.begun[instrument] = frame
             else:
                 book.set(side < 0, price, amount)
+                if code == _DELTA and not book.known and not book.doubted:
+                    self._begin_blind(instrument, book, event_us)
             book.last_us = event_us
             touched[instrument] = (book, event_us, received_us, update_id)
         self._tell()
@@ -234,13 +187,20 @@ class _Replay:
         if book.known and not book.doubted and book.contradicted((bid, ask) != (book.top[0], book.top[2]), event_us):
             self._doubt(instrument, book, "its top is not what the venue says")
 
+    def _begin_blind(self, instrument: int, book: Book, event_us: int) -> None:
+        """A change of a book that nobody knows counts where its whole state was due: frames tell of neighbours too."""
+        if instrument in self._all.doubted or instrument in self._all.lost:
+            book.since_us = event_us
+            self._doubt(instrument, book, "changes came before its whole state")
+
     def _doubt(self, instrument: int, book: Book, cause: str) -> None:
-        book.doubted = True
-        self._taken.doubts.append(Doubt(instrument, cause, book.since_us))
+        self._taken.told.append(self._all.doubt(self._connection_id, instrument, cause, book.since_us))
 
     def _tell(self) -> None:
         """Tops that a frame has moved."""
         for instrument, (book, event_us, received_us, update_id) in self._touched.items():
+            if instrument in self._fresh:
+                self._taken.told += self._all.outrun(instrument, book)
             top = book.now()
             if not book.known or book.doubted or top == book.top:
                 continue
@@ -251,6 +211,7 @@ class _Replay:
                 continue
             self._quotes.append((instrument, event_us, received_us, update_id, *top))
         self._touched.clear()
+        self._fresh.clear()
 
     def _store(self) -> None:
         rows = self._taken.rows

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from core import journal
-from core.records import Columns, Kind
+from core.records import BOOK_STATES, KINDS, Columns, Kind
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven
 
@@ -104,6 +104,14 @@ class Chain(_Followed):
         begins[1:] = (own[1:] != own[:-1]) | (instrument[1:] != instrument[:-1])
         previous = np.asarray(columns[self._previous])[begins] if self._previous in columns else np.zeros(int(begins.sum()), np.int64)
         return instrument[begins], own[begins], previous, np.asarray(columns["event_at"])[begins]
+
+
+def first_moment(told: Mapping[str, Columns]) -> int | None:
+    """Event time in us from which on a stream is heard again: of its first word, or where only whole states came, of the newest of
+    them: each stands since its own last change, which may be long ago."""
+    states = {BOOK_STATES, *(kind.states for kind in KINDS.values())}
+    words = [int(np.min(columns["event_at"])) for name, columns in told.items() if name not in states]
+    return min(words) if words else max((int(np.max(columns["event_at"])) for columns in told.values()), default=None)
 
 
 @dataclass(slots=True)

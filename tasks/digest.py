@@ -2,49 +2,28 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from core import journal, records
 from core.journal import Entry, Header, StreamName
-from core.venue import Decoded, Frames, Rejected, Reply, Venue
-from db.evidence import Note, Place, Unread
+from core.venue import Decoded, Frames, Rejected, Reply
+from db.evidence import Note, Place, Silent, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
 from tasks import subscriptions
 from tasks.bookkeeping import follow, number_gaps, replay, witnessed
-from tasks.books import Books
-from tasks.continuity import Chain, Sockets
-from tasks.continuity import Sequence as IdSequence
+from tasks.continuity import first_moment
+from tasks.reader import RawEntry, Reader
 from venues.errors import Unreadable
 
 log = logging.getLogger(__name__)
 
 #: Frames decoded by one call. The decoder holds the interpreter while it works, and the commit thread waits for it at every step.
 RUN_FRAMES = 2_000
-
-RawEntry = tuple[bytes, dict[bytes, bytes]]
-
-
-@dataclass(slots=True)
-class Reader:
-    """Where a drain stands in one stream. `last_id` is what has been digested, which may be ahead of what is committed."""
-
-    stream: StreamName
-    venue: Venue
-    sockets: Sockets
-    last_id: str
-    ids: Callable[[Sequence[str]], Any]  # symbols -> int32 array of instrument ids
-    sequence: IdSequence | None = None
-    chain: Chain | None = None
-    books: Books | None = None
-    #: symbols whose whole state should be asked for anew, "" for all; whoever drains asks and clears
-    wishes: set[str] = field(default_factory=set)
-    wants_rotation: bool = False  # asking did not help
-    known: Callable[[Sequence[str]], Mapping[str, int]] = lambda symbols: {}  # symbols -> ids of those that are registered
 
 
 @dataclass(slots=True)
@@ -92,10 +71,7 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
         elif entry.header.type == journal.REFUSED:
             _note(page, [subscriptions.refusal(reader.sockets.place, entry.header)])
         else:
-            page.notes += reader.sockets.event(entry.header)
-            if reader.books is not None:
-                reader.books.keep_only(reader.sockets.live)
-            _note(page, subscriptions.notes_of(reader.sockets.place, entry.header, reader.known))
+            _hear_event(reader, page, entry.header)
             page.counts.lost += int((entry.header.context or {}).get("frames", 0)) if entry.header.type == journal.LOST else 0
     if run:
         _read_run(reader, page, run, condemned)
@@ -167,6 +143,15 @@ def _note(page: _Page, notes: Sequence[Note]) -> None:
     page.notes += notes
 
 
+def _hear_event(reader: Reader, page: _Page, header: Header) -> None:
+    page.notes += reader.sockets.event(header)
+    told = subscriptions.notes_of(reader.sockets.place, header, reader.known)
+    _note(page, told)
+    if reader.books is not None:
+        reader.books.keep_only(reader.sockets.live)
+        reader.books.doubted.update(note.instrument_id for note in told if isinstance(note, Silent))
+
+
 def _hear_witness(reader: Reader, page: _Page, header: Header) -> None:
     claims = [tuple(claim) for claim in (header.context or {}).get("claims", ())]
     if reader.books is None or not claims:
@@ -222,16 +207,7 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
         notes, wishes = follow(reader.chain, reader.sockets.place, stored)
         page.notes += notes
         reader.wishes |= wishes
-    # Tops are made of what the frames say, which the rows that have a place among them tell better.
-    placed = [columns for columns in stored.values() if "frame" in columns]
-    first = min(map(_first_event, placed or stored.values()), default=None)
-    return first, max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
-
-
-def _first_event(columns: records.Columns) -> int:
-    """Event time of the first row. Of the whole states in one frame the newest: a book that stands still is dated by its last change."""
-    times = columns["event_at"]
-    return int(times[0]) if "frame" not in columns else int(np.max(times[columns["frame"] == columns["frame"][0]]))
+    return first_moment(told), max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
 
 
 def _quarantine(

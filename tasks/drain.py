@@ -14,7 +14,7 @@ from core.journal import Journal, StreamName
 from core.records import KINDS
 from core.settings import Settings
 from db import engine, offsets
-from db.evidence import doubted
+from db.evidence import UNHEARD, doubted
 from db.instruments import InstrumentIds, last_of_sequence
 from db.writing import Batch, Work, commit, prepare
 from tasks import book_state, digest, lifecycle
@@ -22,6 +22,7 @@ from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
 from tasks.lag import Lag
+from tasks.reader import RawEntry, Reader
 from venues import VENUES
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class Drain:
 
     def __init__(self, settings: Settings, journal: Journal, board: Board, turn: Turn, lag: Lag) -> None:
         self._settings, self._journal, self._board, self._turn, self._lag = settings, journal, board, turn, lag
-        self._readers: dict[StreamName, digest.Reader] = {}
+        self._readers: dict[StreamName, Reader] = {}
         self._committed: dict[StreamName, str] = {}
         self._trimmed_at = self._reported_at = 0.0
         self._kept_at = time.monotonic()
@@ -125,7 +126,7 @@ class Drain:
             return True
         return bool(reads)
 
-    def _read(self) -> list[tuple[StreamName, list[digest.RawEntry]]]:
+    def _read(self) -> list[tuple[StreamName, list[RawEntry]]]:
         if not self._readers:
             return []
         share = self._settings.writer_max_rows / len(self._readers) / self._rows_per_entry if self._rows_per_entry else FIRST_ENTRIES
@@ -134,7 +135,7 @@ class Drain:
             {stream: reader.last_id for stream, reader in self._readers.items()}, block_ms=BLOCK_MS, max_entries=entries
         )
 
-    def _work(self, reads: Sequence[tuple[StreamName, list[digest.RawEntry]]]) -> None:
+    def _work(self, reads: Sequence[tuple[StreamName, list[RawEntry]]]) -> None:
         """Digest, while the commit thread writes what was digested before."""
         batch = [(stream, *digest.digest(self._readers[stream], entries)) for stream, entries in reads]
         self._pass_wishes_on()
@@ -145,7 +146,7 @@ class Drain:
         self._settle()
         self._pending = self._pool.submit(self._commit, prepared, batch)
 
-    def _work_carefully(self, reads: Sequence[tuple[StreamName, list[digest.RawEntry]]]) -> None:
+    def _work_carefully(self, reads: Sequence[tuple[StreamName, list[RawEntry]]]) -> None:
         """Entry by entry, so that only what the database refuses is put aside."""
         self._careful = False
         for stream, entries in reads:
@@ -210,7 +211,7 @@ class Drain:
             self._readers = {stream: self._readers.get(stream) or self._reader(stream) for stream in mine}
         self._turn.streams = len(mine)
 
-    def _reader(self, stream: StreamName) -> digest.Reader:
+    def _reader(self, stream: StreamName) -> Reader:
         """A reader that stands where the stream is committed."""
         with self._second, self._second.cursor() as cursor:
             offset = offsets.load(cursor, str(stream), digest.place_of(stream))
@@ -219,14 +220,14 @@ class Drain:
                 log.error("the journal is behind the committed offset: Redis lost it, reading anew stream=%s", stream)
                 offset = offsets.rewind(cursor, str(stream), offset)
             sequence, chain = self._continuity(cursor, stream)
-            in_doubt = doubted(cursor, digest.place_of(stream))
+            unheard = doubted(cursor, digest.place_of(stream), (*UNHEARD, "book"))
         sockets = Sockets.restore(digest.place_of(stream), offset.connections, offset.last_event_us, offset.last_received_us)
         ids = InstrumentIds(stream.venue, self._second, self._settings.writer_max_instruments)
-        reader = digest.Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
+        reader = Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
         if reader.venue.keeps_books(stream.channel):
             reader.books = Books()
             book_state.recover(self._journal, reader)
-            reader.books.doubted |= in_doubt
+            reader.books.doubted = unheard
         return reader
 
     def _continuity(self, cursor: Any, stream: StreamName) -> tuple[IdSequence | None, Chain | None]:

@@ -20,7 +20,8 @@ def notes_of(place: Place, header: Header, known: Callable[[Sequence[str]], Mapp
     if unproven := context.get("unproven"):
         cause = str(context.get("cause", "silent"))
         ids = known(list(unproven))
-        found += [Silent(place, number, header.first_us, cause) for number in ids.values()]
+        since_us = header.first_us - int(float(context.get("seconds", 0)) * 1e6)
+        found += [Silent(place, number, since_us, cause) for number in ids.values()]
         if strangers := [name for name in unproven if name not in ids]:
             found.append(_told(place, header, f"{cause}, and known as no instrument: {', '.join(strangers)}", strangers))
     if error := context.get("error"):

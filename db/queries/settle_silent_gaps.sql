@@ -7,7 +7,8 @@ FROM (
     FROM data_gaps o
     CROSS JOIN LATERAL (
         SELECT event_at, received_at FROM {table}
-        WHERE instrument_id = o.instrument_id AND event_at > o.received_from - INTERVAL '10 minutes'
+        -- What an earlier connection heard ends nothing; a whole state may stand since some time before it is told.
+        WHERE instrument_id = o.instrument_id AND event_at > o.received_from - INTERVAL '10 minutes' AND received_at > o.received_from
         ORDER BY event_at LIMIT 1
     ) r
     WHERE o.cause IN ('silent', 'not subscribed') AND o.state = 'open' AND o.venue = :venue AND o.channel = :channel

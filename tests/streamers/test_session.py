@@ -129,12 +129,21 @@ def test_a_silent_subscription_is_named_once_and_asked_for_again_once() -> None:
     made = opened()
     made.data(b"s:A 1")
     assert made.tick(49.9, 1) == []
-    assert made.tick(50.0, 2) == [Event(SUBSCRIBED, {"unproven": ["B"]}), Send("sub 1 B")]
+    assert made.tick(50.0, 2) == [Event(SUBSCRIBED, {"unproven": ["B"], "seconds": 50.0}), Send("sub 1 B")]
     assert made.tick(75.0, 3) == []
     assert made.tick(100.0, 4) == []
     assert (made.unproven, made.proving) == (1, True)
     made.data(b"s:B 1")
     assert (made.unproven, made.proving) == (0, False)
+
+
+def test_where_books_are_kept_a_silent_subscription_is_made_anew_and_once_more_when_it_speaks_after_all() -> None:
+    made = Session(TinyStream(), replace(CHANNEL, book_tops=True), replace(LIMITS, messages_per_second=1000.0), ["A", "B"])
+    made.opened(0.0)
+    made.data(b"s:A 1")
+    assert made.tick(50.0, 2)[1:] == [Send("resync 1 B")]
+    made.data(b"s:B 1")
+    assert made.tick(50.3, 3) == [Send("resync 2 B")]
 
 
 def test_frames_that_tell_no_symbol_end_the_proof_by_subscription() -> None:
@@ -301,13 +310,6 @@ def test_a_frame_names_no_more_than_the_venue_takes() -> None:
     made = Session(SilentStream(), channel, LIMITS, list("ABCDE"), url_subscribes=False)
     said = [*made.opened(0.0)[1:], *made.tick(0.5, 0), *made.tick(1.0, 0), *made.tick(9.0, 0)]
     assert said == [Send("sub 1 A B"), Send("sub 2 C D"), Send("sub 3 E")]
-
-
-def test_a_whole_state_is_asked_for_anew_of_what_is_subscribed_here() -> None:
-    made = proven("A B")
-    assert made.resync(["B", "X"], 5.0) == [Event(SUBSCRIBED, {"resync": ["B"]}), Send("resync 1 B")]
-    assert made.resync(["X"], 6.0) == []
-    assert made.resync([], 7.0) == [Event(SUBSCRIBED, {"resync": ["A", "B"]}), Send("resync 2 A B")]
 
 
 def test_what_is_not_granted_any_more_when_its_state_is_asked_for_anew_is_told() -> None:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.books import DOUBT_CLAIMS, DOUBT_US, Books, Taken
+from tasks.books import Books, Taken
+from tasks.order_book import DOUBT_CLAIMS, DOUBT_US, Doubt, Trust
 
 STATE, LEVEL, DELTA, CHANGE, CLAIM = "book_states", "book_snapshots", "book_deltas", "book_changes", "book_claims"
 SECOND = 1_000_000
@@ -53,6 +54,13 @@ def known(bids: dict[float, float], asks: dict[float, float]) -> Books:
     return books
 
 
+LATER = 10_000_000
+
+
+def doubts(taken: Taken) -> list[Doubt]:
+    return [one for one in taken.told if isinstance(one, Doubt)]
+
+
 def test_a_whole_state_and_each_move_of_the_top_is_a_quote() -> None:
     said = [
         *state(0, 10, {0.40: 5, 0.39: 1}, {0.42: 2}),
@@ -83,7 +91,7 @@ def test_a_signed_change_becomes_what_stands_at_the_level() -> None:
     taken = known({0.40: 5.0}, {}).take("c", batch(*said))
     assert taken.rows[DELTA]["quantity"].tolist() == [5.1, 5.3, 0.0]
     assert taken.rows[DELTA]["update_id"].tolist() == [1, 2, 3]
-    assert tops(taken)[-1][2:] == (0, 0, 0, 0) and taken.doubts == []
+    assert tops(taken)[-1][2:] == (0, 0, 0, 0) and doubts(taken) == []
 
 
 def test_a_change_before_the_whole_state_says_nothing_and_is_counted() -> None:
@@ -96,10 +104,10 @@ def test_a_change_before_the_whole_state_says_nothing_and_is_counted() -> None:
 def test_a_level_below_nothing_puts_the_book_in_doubt_until_the_next_state() -> None:
     books = known({0.40: 5}, {0.60: 5})
     taken = books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6)), (1, 30, CHANGE, (2, -1, 0.50, 1))))
-    assert [(d.instrument_id, d.since_us, d.cause) for d in taken.doubts] == [(7, 20, "a level fell below nothing")]
+    assert [(d.instrument_id, d.since_us, d.cause) for d in doubts(taken)] == [(7, 20, "a level fell below nothing")]
     assert tops(taken) == [], "a doubted book tells no top"
     again = books.take("c", batch(*state(0, 40, {0.30: 1}, {0.60: 5})))
-    assert again.trusted == [(7, 40)]
+    assert again.told == [Trust(7, 40)]
     assert tops(again) == [(40, 0, 0.30, 1, 0.60, 5)]
 
 
@@ -118,13 +126,13 @@ def test_an_empty_book_is_a_state_too() -> None:
 def test_a_top_that_contradicts_the_venue_for_long_is_doubted_from_its_beginning(at: list[int], doubted: bool) -> None:
     claims = [(frame, SECOND + us, CLAIM, (0.41, 0.60)) for frame, us in enumerate(at)]
     taken = known({0.40: 5}, {0.60: 5}).take("c", batch(*claims))
-    assert [d.since_us for d in taken.doubts] == ([SECOND] if doubted else [])
+    assert [d.since_us for d in doubts(taken)] == ([SECOND] if doubted else [])
 
 
 def test_one_claim_that_agrees_clears_the_suspicion() -> None:
     claims: list[Said] = [(i, SECOND + i * DOUBT_US, CLAIM, (0.41, 0.60)) for i in range(DOUBT_CLAIMS - 1)]
     claims += [(8, 9 * SECOND, CLAIM, (0.40, 0.60)), (9, 99 * SECOND, CLAIM, (0.41, 0.60))]
-    assert known({0.40: 5}, {0.60: 5}).take("c", batch(*claims)).doubts == []
+    assert doubts(known({0.40: 5}, {0.60: 5}).take("c", batch(*claims))) == []
 
 
 def test_a_claim_is_held_against_the_book_after_the_frame_it_came_in() -> None:
@@ -132,31 +140,76 @@ def test_a_claim_is_held_against_the_book_after_the_frame_it_came_in() -> None:
     for frame in range(DOUBT_CLAIMS):
         price = 0.41 + frame / 100
         said += [(frame, frame * DOUBT_US, CLAIM, (price, 0.60)), (frame, frame * DOUBT_US, DELTA, (frame, 1, price, 1))]
-    assert known({0.40: 5}, {0.60: 5}).take("c", batch(*said)).doubts == []
+    assert doubts(known({0.40: 5}, {0.60: 5}).take("c", batch(*said))) == []
 
 
 def test_bids_that_reach_the_asks_are_never_told_and_doubted_when_it_lasts() -> None:
     said: list[Said] = [(i, i * DOUBT_US, DELTA, (i, 1, 0.60 + i / 100, 1)) for i in range(DOUBT_CLAIMS)]
     taken = known({0.40: 5}, {0.60: 5}).take("c", batch(*said))
-    assert tops(taken) == [] and [d.cause for d in taken.doubts] == ["its bids reach its asks"]
+    assert tops(taken) == [] and [d.cause for d in doubts(taken)] == ["its bids reach its asks"]
 
 
 def test_each_connection_has_books_of_its_own_and_a_doubt_of_one_is_none_of_its_twin() -> None:
     books = known({0.40: 5}, {})
     books.take("twin", batch(*state(0, 1, {0.40: 5}, {})))
-    books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6))))
-    assert books.trusted_elsewhere("c", 7) and not books.trusted_elsewhere("twin", 7)
+    taken = books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6))))
+    assert [doubt.alone for doubt in doubts(taken)] == [False] and books.doubted == set()
     assert tops(books.take("twin", batch((0, 20, CHANGE, (1, 1, 0.40, -1))))) == [(20, 1, 0.40, 4, 0, 0)]
-    books.keep_only(["c"])
-    assert not books.trusted_elsewhere("c", 7)
+    last = books.take("twin", batch((0, 30, CHANGE, (1, 1, 0.40, -6))))
+    assert [doubt.alone for doubt in doubts(last)] == [True] and books.doubted == {7}
+
+
+def test_a_doubted_book_is_trusted_from_its_first_whole_state_on_any_connection() -> None:
+    books = known({0.40: 5}, {})
+    books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6))))
+    books.keep_only([])
+    assert books.unheard([7, 8]) == {7}
+    assert books.take("next", batch(*state(0, 40, {0.40: 5}, {}))).told == [Trust(7, 40)]
+    assert books.take("other", batch(*state(0, 50, {0.40: 5}, {}))).told == [] and books.unheard([7]) == set()
+
+
+def test_doubt_and_trust_of_one_batch_are_told_in_their_order() -> None:
+    said = [(0, 20, CHANGE, (1, 1, 0.40, -6)), *state(1, 30, {0.40: 5}, {})]
+    assert [type(one) for one in known({0.40: 5}, {}).take("c", batch(*said)).told] == [Doubt, Trust]
+
+
+def test_changes_before_the_first_whole_state_of_what_was_silent_put_its_book_in_doubt_until_then() -> None:
+    books = Books()
+    books.doubted = {7}
+    said = [(frame, 20 + frame, DELTA, (1, 1, 0.40, 5)) for frame in range(3)]
+    assert [(d.since_us, d.alone) for d in doubts(books.take("c", batch(*said)))] == [(20, True)]
+    assert books.take("c", batch(*state(0, 40, {0.40: 5}, {}))).told == [Trust(7, 40)]
+    assert Books().take("c", batch(*said)).told == [], "nobody asked for it here"
+
+
+def test_a_book_whose_last_connection_has_ended_is_asked_for_until_another_tells_it() -> None:
+    books = known({0.40: 5}, {})
+    books.keep_only([])
+    books = Books.restore(books.stored())
+    assert books.unheard([7, 8]) == {7}
+    assert [(d.since_us, d.alone) for d in doubts(books.take("next", batch((0, 20, DELTA, (1, 1, 0.40, 5)))))] == [(20, True)]
+    books.take("next", batch(*state(0, 40, {0.40: 5}, {})))
+    assert books.lost == set() and books.unheard([7]) == set()
+
+
+def test_a_new_connection_that_is_told_a_later_book_than_the_others_shows_that_they_were_frozen() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    later = books.take("next", batch(*state(0, LATER, {0.41: 5}, {0.60: 5})))
+    assert [(d.since_us, d.alone) for d in doubts(later)] == [(1, True)] and later.told[-1] == Trust(7, LATER)
+    assert books.doubted == set()
+
+
+@pytest.mark.parametrize(("at_us", "bid"), [(SECOND, 0.41), (LATER, 0.40)], ids=["hardly later", "the same book"])
+def test_a_new_connection_that_is_told_what_the_others_know_shows_nothing(at_us: int, bid: float) -> None:
+    assert known({0.40: 5}, {0.60: 5}).take("next", batch(*state(0, at_us, {bid: 5}, {0.60: 5}))).told == []
 
 
 def test_a_doubt_outlives_its_connection_until_another_one_tells_the_book_whole() -> None:
     books = known({0.4: 5}, {0.5: 5})
     books.doubt_all("c", "numbers are missing", 10)
     books.keep_only([])
-    assert books.take("d", batch(*state(0, 20, {0.4: 5}, {}))).trusted == [(7, 20)]
-    assert books.take("d", batch(*state(0, 30, {0.4: 5}, {}))).trusted == []
+    assert Trust(7, 20) in books.take("d", batch(*state(0, 20, {0.4: 5}, {}))).told
+    assert books.take("d", batch(*state(0, 30, {0.4: 5}, {}))).told == []
 
 
 def test_what_a_hole_in_the_numbers_leaves_is_doubted_as_a_whole_once() -> None:
@@ -167,7 +220,6 @@ def test_what_a_hole_in_the_numbers_leaves_is_doubted_as_a_whole_once() -> None:
 
 
 # --- a witness ------------------------------------------------------------------------------------------------------------
-LATER = 10 * SECOND
 
 
 def look(books: Books, at_us: int, bid: float = 0.45, ask: float = 0.60) -> list[int]:
@@ -185,9 +237,20 @@ def test_a_stream_that_says_nothing_while_a_witness_twice_sees_another_top_is_fr
 
 def test_a_witness_who_sees_the_same_top_or_is_hardly_ahead_proves_nothing() -> None:
     books = known({0.40: 5}, {0.60: 5})
-    assert look(books, LATER) == [] and look(books, 2 * LATER, 0.40) == [] and look(books, 3 * LATER) == []
+    assert look(books, LATER, 0.40) == [] and look(books, 2 * LATER, 0.40) == []
     books = known({0.40: 5}, {0.60: 5})
     assert look(books, SECOND) == [] and look(books, 2 * SECOND) == []
+
+
+def test_a_top_that_came_back_to_where_it_was_between_two_looks_is_no_excuse() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    assert look(books, LATER) == [] and look(books, 2 * LATER, 0.40) == [] and look(books, 3 * LATER) == [1]
+
+
+def test_a_book_frozen_on_both_connections_is_frozen_since_the_last_word_of_either() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    books.take("twin", batch(*state(0, 5, {0.40: 5}, {0.60: 5})))
+    assert look(books, LATER) == [] and look(books, 2 * LATER) == [5] and books.doubted == {7}
 
 
 def test_one_word_between_two_looks_clears_the_suspicion() -> None:
@@ -218,6 +281,6 @@ def test_a_replay_equals_a_plain_one_however_it_is_cut_and_kept(changes: list[tu
     bids = [price for (side, price), amount in plain.items() if side == 1 and amount > 0]
     asks = [price for (side, price), amount in plain.items() if side == -1 and amount > 0]
     claim = books.take("c", batch(*state(0, 1, {}, {}), instrument=8))
-    assert claim.doubts == []
+    assert doubts(claim) == []
     book = books._sets["c"][7]
     assert (book.now()[0], book.now()[2]) == (max(bids, default=0.0), min(asks, default=0.0))

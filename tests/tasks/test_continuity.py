@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from core import journal
 from core.journal import Header
-from core.records import BOOK_DELTAS
+from core.records import BOOK_DELTAS, BOOK_STATES
 from core.venue import Numbered
 from db.evidence import BookDoubted, GapClosed, GapOpened, Place, SocketEnded, SocketOpened, SocketProven
-from tasks.continuity import MAX_ENDED, Chain, Connection, Sequence, Sockets
+from tasks.continuity import MAX_ENDED, Chain, Connection, Sequence, Sockets, first_moment
 
 PLACE = Place("venue", "channel", "0")
 
@@ -301,3 +301,10 @@ def test_holes_are_the_same_however_the_frames_are_cut(said: list[tuple[int, int
     in_parts = [hole[:3] for part in parts for hole in holes(parted, *part)]
     assert sorted(in_parts) == sorted(hole[:3] for hole in holes(whole, *said))
     assert whole.numbers == parted.numbers
+
+
+def test_a_stream_is_heard_again_from_its_first_word_or_else_from_the_newest_of_whole_states() -> None:
+    states = {"event_at": np.array([5, 90, 40])}
+    assert first_moment({BOOK_STATES: states, "book_snapshots": states}) == 90
+    assert first_moment({BOOK_STATES: states, "trades": {"event_at": np.array([99, 97])}}) == 97
+    assert first_moment({}) is None

@@ -15,7 +15,8 @@ from db.writing import Work
 from tasks.books import Books
 from tasks.continuity import Sequence as IdSequence
 from tasks.continuity import Sockets
-from tasks.digest import Reader, digest, place_of
+from tasks.digest import digest, place_of
+from tasks.reader import Reader
 from venues import VENUES
 
 STREAM = StreamName("binance", "aggTrade")

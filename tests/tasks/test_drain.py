@@ -250,6 +250,8 @@ def test_an_instrument_from_which_nothing_comes_is_an_open_gap_until_its_first_r
     socket.send(trade(7, "QUIETUSDT"))
     drain_all(farm, journal, board)
     assert queries.settle_silent(farm.database_url, "binance", "aggTrade", records.TRADES) == 1
+    [(waited,)] = query("SELECT DISTINCT extract(epoch FROM received_to - received_from) >= 50 FROM data_gaps WHERE cause <> 'sequence' AND state = 'missing'")
+    assert waited, "it began when they were asked for"
     told = "SELECT symbol, cause, g.state, received_to IS NOT NULL FROM data_gaps g JOIN instruments USING (instrument_id) WHERE cause <> 'sequence' ORDER BY 1"
     assert query(told) == [
         ("GONEUSDT", cause, "missing", True),

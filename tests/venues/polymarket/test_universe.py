@@ -1,12 +1,14 @@
 """Which markets are recorded: options, walks, and the choice."""
 
 import json
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from core.venue import Reply, Request, Wanted
+from tasks.asking import Walk
 from tests.venues.polymarket.test_listings import ENTRY
 from venues.errors import BadReply
 from venues.polymarket.universe import follow, rank, requests
@@ -132,3 +134,22 @@ def test_a_broken_page_is_no_choice(body: bytes) -> None:
     (request,) = requests(Wanted(3))
     with pytest.raises(BadReply):
         rank([Reply("universe", request.params, body, NOW_US)], Wanted(3))
+
+
+def test_a_walk_over_a_hundred_thousand_markets_is_never_held() -> None:
+    wanted, rules = Wanted(10_000, {"tags": ["1", "2"]}), "This market resolves to Yes if. " * 60
+    tracemalloc.start()
+    try:
+
+        def fetch(request: Request) -> Reply:
+            page = int(request.params.get("after_cursor", 0))
+            entries = [entry(100 * page + place, description=rules, volumeNum=float(page)) for place in range(100)]
+            return answer(request, *entries, cursor=str(page + 1) if page < 999 else None)
+
+        walks = (Walk(fetch, request, follow, 1_000) for request in requests(wanted)[:1])
+        chosen = rank((reply for walk in walks for reply in walk), wanted)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(chosen) == 20_000 and chosen[0] == "999001", "the largest came last"
+    assert peak < 150e6

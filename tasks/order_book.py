@@ -1,0 +1,103 @@
+"""One order book as one connection tells it: its sides, its top, how far it has been contradicted, and what comes of that. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+#: The venue's word on the top and its changes are not one message: only a contradiction that lasts so long (venue's clock), and that is
+#: heard so often, counts. Several events of one millisecond disagree for a moment and prove nothing.
+DOUBT_US = 2_000_000
+DOUBT_CLAIMS = 3
+#: A word may be so long under way; a witness who is not further ahead of the stream proves nothing.
+WITNESS_US = 3_000_000
+
+
+class Book:
+    """`sides`: (bids, asks), each price -> quantity; `best`: the best price of each, 0 for an empty side."""
+
+    __slots__ = ("best", "doubted", "heard", "known", "last_us", "sides", "since_us", "suspected_us", "top")
+
+    def __init__(self) -> None:
+        self.sides: tuple[dict[float, float], dict[float, float]] = ({}, {})
+        self.best = [0.0, 0.0]
+        self.known = self.doubted = False
+        self.top = (0.0, 0.0, 0.0, 0.0)  # bid price, bid quantity, ask price, ask quantity as last told; 0: no such side
+        self.since_us = self.heard = 0  # of a contradiction that goes on
+        self.last_us = 0  # venue's clock at the newest word about it
+        self.suspected_us = 0  # of a witness who knows better: when that was
+
+    def begin(self) -> None:
+        self.sides, self.best = ({}, {}), [0.0, 0.0]
+        self.known, self.doubted, self.since_us, self.heard, self.suspected_us = True, False, 0, 0, 0
+
+    def set(self, ask: bool, price: float, quantity: float) -> None:
+        """What stands at a level now; nothing at 0 or below."""
+        levels, best = self.sides[ask], self.best[ask]
+        if quantity > 0:
+            levels[price] = quantity
+            if not best or (price < best if ask else price > best):
+                self.best[ask] = price
+        elif levels.pop(price, None) is not None and price == best:
+            self.best[ask] = (min if ask else max)(levels, default=0.0)
+
+    def now(self) -> tuple[float, float, float, float]:
+        (bids, asks), (bid, ask) = self.sides, self.best
+        return bid, bids.get(bid, 0.0), ask, asks.get(ask, 0.0)
+
+    def contradicted(self, contradiction: bool, event_us: int) -> bool:
+        """Whether the book is doubted from now on."""
+        if not contradiction:
+            self.since_us = self.heard = 0
+            return False
+        self.heard += 1
+        self.since_us = self.since_us or event_us
+        return self.heard >= DOUBT_CLAIMS and event_us - self.since_us >= DOUBT_US
+
+    def outdated(self, bid: float, ask: float, at_us: int) -> bool:
+        """Whether a witness shows that the stream has stopped telling of this book: a second time, with not a word in between."""
+        if self.last_us >= at_us - WITNESS_US:
+            self.suspected_us = 0
+            return False
+        if (bid, ask) == (self.top[0], self.top[2]):
+            return False  # it may have come back to where it was: no proof, and no excuse either
+        if not self.suspected_us or self.last_us >= self.suspected_us:
+            self.suspected_us = at_us
+            return False
+        return True
+
+
+def plain(book: Book) -> list[Any]:
+    words = [book.known, book.doubted, book.since_us, book.heard, book.last_us, book.suspected_us, list(book.top)]
+    return [*words, *(list(map(list, side.items())) for side in book.sides)]
+
+
+def book_of(known: bool, doubted: bool, since_us: int, heard: int, last_us: int, suspected_us: int, top: Any, bids: Any, asks: Any) -> Book:
+    book = Book()
+    book.known, book.doubted, book.since_us, book.heard, book.last_us, book.suspected_us = (
+        known,
+        doubted,
+        since_us,
+        heard,
+        last_us,
+        suspected_us,
+    )
+    book.top, book.sides = tuple(top), (dict(bids), dict(asks))
+    book.best = [max(book.sides[0], default=0.0), min(book.sides[1], default=0.0)]
+    return book
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """`alone`: no other connection holds the book in good faith, so that nobody knows it from here on."""
+
+    instrument_id: int
+    cause: str
+    since_us: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """A book that nobody knew has begun anew."""
+
+    instrument_id: int
+    event_us: int
