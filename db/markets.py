@@ -60,12 +60,13 @@ def traded(cursor: Cursor, venue: str, *, limit: int) -> list[str]:
 
 
 def unresolved(cursor: Cursor, venue: str, *, sources: int, limit: int) -> list[str]:
-    """Ids of markets whose trading is over and of which fewer than `sources` agree on a final result, the longest waiting first."""
+    """Ids of markets whose trading is over and of which fewer than `sources` agree on a final result. Of more than `limit` a sample, another
+    each time: some never get a result, and must not stand before the others for ever."""
     cursor.execute(
         "SELECT m.market_id FROM markets m WHERE m.venue = %s AND (m.closes_at < now() OR m.status IN ('closed', 'resolved')) AND NOT EXISTS ("
         "  SELECT FROM instruments i JOIN resolutions r USING (instrument_id) WHERE i.venue = m.venue AND i.symbol = m.outcomes->0->>0 "
         "  AND r.status IN ('resolved', 'void') GROUP BY r.payout HAVING count(DISTINCT r.source) >= %s) "
-        "ORDER BY m.closes_at NULLS LAST, m.market_key LIMIT %s",
+        "ORDER BY random() LIMIT %s",
         (venue, sources, limit),
     )
     return [row[0] for row in cursor.fetchall()]

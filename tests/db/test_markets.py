@@ -87,6 +87,13 @@ def test_a_market_waits_until_enough_sources_agree(describe: Any, unresolved: An
     assert unresolved() == []
 
 
+def test_of_too_many_markets_that_wait_each_has_its_turn(describe: Any, unresolved: Any) -> None:
+    waiting = [replace(RAIN, market_id=f"0x{number}", status="closed") for number in range(3)]
+    describe(waiting, AT)
+    asked = [unresolved(limit=2) for _ in range(60)]
+    assert {len(set(some)) for some in asked} == {2} and {market for some in asked for market in some} == {"0x0", "0x1", "0x2"}
+
+
 def test_the_outcomes_of_active_markets_are_what_trades(describe: Any, connection: RawConnection) -> None:
     describe([RAIN, SNOW], AT)
     describe([replace(SNOW, title="Will it snow much?")], AT + MINUTE)
