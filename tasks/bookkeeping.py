@@ -53,8 +53,12 @@ def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Co
     wishes = _symbols(rows, {doubt.instrument_id for doubt in doubts})
     if holes:
         (_, first), (last, _) = holes[0], holes[-1]
-        whole = [instrument for instrument, frame in taken.begun.items() if frame >= last]
+        whole = {instrument: event_us for instrument, (frame, event_us) in taken.begun.items() if frame >= last}
         since_us = first.event_from_us or first.received_to_us
+        # What they said between the hole and the state, which was asked for before the hole, is as doubtful.
+        for instrument in set(whole) - {number for number, _ in taken.trusted}:
+            cause = "numbers of its subscription are missing"
+            notes += [BookDoubted(place, instrument, since_us, cause), BookTrusted(place, instrument, whole[instrument])]
         doubts += books.doubt_all(connection_id, "numbers of its subscription are missing", since_us, but=whole)
         wishes.add("")
     # A twin that holds the book in good faith keeps it whole: what is asked for anew then is no gap.

@@ -94,7 +94,7 @@ class Taken:
     rows: dict[str, Columns]
     doubts: list[Doubt] = field(default_factory=list)
     trusted: list[tuple[int, int]] = field(default_factory=list)
-    begun: dict[int, int] = field(default_factory=dict)  # instrument_id -> frame of its last whole state
+    begun: dict[int, tuple[int, int]] = field(default_factory=dict)  # instrument_id -> (frame, event time in us) of its last whole state
     unknown: int = 0  # changes of books of which no whole state had come: they say nothing
 
 
@@ -210,7 +210,7 @@ class _Replay:
                     self._taken.trusted.append((instrument, event_us))
                     self._doubted.discard(instrument)
                 book.begin()
-                self._taken.begun[instrument] = frame
+                self._taken.begun[instrument] = (frame, event_us)
             else:
                 book.set(side < 0, price, amount)
             book.last_us = event_us

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.evidence import BookDoubted, BookTrusted, NumberGap, Place
+from tasks.bookkeeping import replay
 from tasks.books import DOUBT_CLAIMS, DOUBT_US, Books, Taken
 
 STATE, LEVEL, DELTA, CHANGE, CLAIM = "book_states", "book_snapshots", "book_deltas", "book_changes", "book_claims"
@@ -149,6 +151,15 @@ def test_each_connection_has_books_of_its_own_and_a_doubt_of_one_is_none_of_its_
     assert tops(books.take("twin", batch((0, 20, CHANGE, (1, 1, 0.40, -1))))) == [(20, 1, 0.40, 4, 0, 0)]
     books.keep_only(["c"])
     assert not books.trusted_elsewhere("c", 7)
+
+
+def test_a_state_in_the_batch_of_a_hole_ends_the_doubt_about_what_came_between() -> None:
+    place, books = Place("v", "book", "0"), known({0.4: 5}, {})
+    said = [(0, 10, CHANGE, (2, 1, 0.4, 1.0)), (1, 20, CHANGE, (4, 1, 0.4, 1.0)), *state(2, 30, {0.4: 9}, {})]
+    hole = NumberGap(place, 1, 3, 3, 10, 20, 11, 21)
+    found = replay(books, place, "c", batch(*said), [(1, hole)])
+    assert found.notes == [BookDoubted(place, 7, 10, "numbers of its subscription are missing"), BookTrusted(place, 7, 30)]
+    assert found.wishes == {""}
 
 
 def test_a_doubt_outlives_its_connection_until_another_one_tells_the_book_whole() -> None:
