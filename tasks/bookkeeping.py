@@ -53,9 +53,13 @@ def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Co
     wishes = _symbols(rows, {one.instrument_id for one in told if isinstance(one, Doubt)})
     if holes:
         (_, first), (last, _) = holes[0], holes[-1]
-        whole = [instrument for instrument, frame in taken.begun.items() if frame >= last]
+        whole = {instrument: event_us for instrument, (frame, event_us) in taken.begun.items() if frame >= last}
         since_us = first.event_from_us or first.received_to_us
-        told += books.doubt_all(connection_id, "numbers of its subscription are missing", since_us, but=whole)
+        cause = "numbers of its subscription are missing"
+        # What they said between the hole and the state, which was asked for before the hole, is as doubtful.
+        for instrument in set(whole) - {one.instrument_id for one in told if isinstance(one, Trust)}:
+            told += [Doubt(instrument, cause, since_us, alone=True), Trust(instrument, whole[instrument])]
+        told += books.doubt_all(connection_id, cause, since_us, but=whole)
         wishes.add("")
     return Replayed(taken.rows, _notes(place, told), wishes, taken.unknown)
 

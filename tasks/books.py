@@ -31,7 +31,7 @@ class Taken:
 
     rows: dict[str, Columns]
     told: list[Doubt | Trust] = field(default_factory=list)
-    begun: dict[int, int] = field(default_factory=dict)  # instrument_id -> frame of its last whole state
+    begun: dict[int, tuple[int, int]] = field(default_factory=dict)  # instrument_id -> (frame, event time in us) of its last whole state
     unknown: int = 0  # changes of books of which no whole state had come: they say nothing
 
 
@@ -161,7 +161,7 @@ class _Replay:
                 self._all.lost.discard(instrument)
                 self._fresh |= set() if book.known else {instrument}
                 book.begin()
-                self._taken.begun[instrument] = frame
+                self._taken.begun[instrument] = (frame, event_us)
             else:
                 book.set(side < 0, price, amount)
                 if code == _DELTA and not book.known and not book.doubted:

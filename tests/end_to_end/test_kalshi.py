@@ -66,7 +66,7 @@ def books_trusted(venue: Venue) -> None:
 def judged(venue: Venue) -> None:
     """Nothing is missing, doubled or made up outside of intervals that are named."""
     found, text = venue.verify()
-    assert found["ok"], text
+    assert found["ok"], text + venue.run("verify").stdout
     figures = found["venues"]["kalshi"]
     assert set(figures) == KINDS
     assert all(figures[kind]["missing"] == figures[kind]["duplicate"] == figures[kind]["surplus"] == 0 for kind in KINDS), text

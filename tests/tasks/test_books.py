@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from db.evidence import BookDoubted, BookTrusted, NumberGap, Place
+from tasks.bookkeeping import replay
 from tasks.books import Books, Taken
 from tasks.order_book import DOUBT_CLAIMS, DOUBT_US, Doubt, Trust
 
@@ -202,6 +204,15 @@ def test_a_new_connection_that_is_told_a_later_book_than_the_others_shows_that_t
 @pytest.mark.parametrize(("at_us", "bid"), [(SECOND, 0.41), (LATER, 0.40)], ids=["hardly later", "the same book"])
 def test_a_new_connection_that_is_told_what_the_others_know_shows_nothing(at_us: int, bid: float) -> None:
     assert known({0.40: 5}, {0.60: 5}).take("next", batch(*state(0, at_us, {bid: 5}, {0.60: 5}))).told == []
+
+
+def test_a_state_in_the_batch_of_a_hole_ends_the_doubt_about_what_came_between() -> None:
+    place, books = Place("v", "book", "0"), known({0.4: 5}, {})
+    said = [(0, 10, CHANGE, (2, 1, 0.4, 1.0)), (1, 20, CHANGE, (4, 1, 0.4, 1.0)), *state(2, 30, {0.4: 9}, {})]
+    hole = NumberGap(place, 1, 3, 3, 10, 20, 11, 21)
+    found = replay(books, place, "c", batch(*said), [(1, hole)])
+    assert found.notes == [BookDoubted(place, 7, 10, "numbers of its subscription are missing"), BookTrusted(place, 7, 30)]
+    assert found.wishes == {""}
 
 
 def test_a_doubt_outlives_its_connection_until_another_one_tells_the_book_whole() -> None:
