@@ -91,12 +91,12 @@ def concerned(
 
 
 def of_ids_within(cursor: Cursor, gap_id: int) -> dict[str, int]:
-    """state -> gaps of single instruments' ids that the time of this gap touches."""
+    """state -> gaps of single instruments' ids that the time of this gap of a shard touches; of another gap, none."""
     cursor.execute(
         "SELECT o.state, count(*) FROM data_gaps g JOIN data_gaps o ON o.venue = g.venue AND o.channel = g.channel "
         "AND o.cause = 'sequence' AND o.instrument_id IS NOT NULL "
         "AND coalesce(o.event_from, o.event_to) <= coalesce(g.event_to, g.received_to) "
-        "AND o.event_to >= coalesce(g.event_from, g.received_from) WHERE g.gap_id = %s GROUP BY 1",
+        "AND o.event_to >= coalesce(g.event_from, g.received_from) WHERE g.gap_id = %s AND g.instrument_id IS NULL GROUP BY 1",
         (gap_id,),
     )
     return dict(cursor.fetchall())

@@ -120,6 +120,8 @@ def test_ids_lost_within_a_deaf_time_belong_to_it(connection: RawConnection, gap
     gap(state=FILLED, event_from=None, event_to="2026-01-01 00:00:10+00")
     gap(event_from="2026-01-01 00:02+00", event_to="2026-01-01 00:03+00")
     gap(channel="other")
+    quiet = gap(cause="silent", first_missing=None, last_missing=None)
     gap(instrument_id=None)  # numbers of a whole subscription
     with connection, connection.cursor() as cursor:
         assert gaps.of_ids_within(cursor, deaf) == {MISSING: 1, FILLED: 2}
+        assert gaps.of_ids_within(cursor, quiet) == {}

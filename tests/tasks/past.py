@@ -17,8 +17,11 @@ def symbols(venue: Sandbox) -> list[str]:
     return venue.symbols()[:6]
 
 
-def rows(venue: Sandbox, symbol: str, first: int = 1) -> Rows:
-    found: Rows = venue.get(f"/binance/fapi/v1/aggTrades?symbol={symbol}&fromId={first}&limit=1000")
+def rows(venue: Sandbox, symbol: str) -> Rows:
+    """All there ever was of it."""
+    found: Rows = []
+    while page := venue.get(f"/binance/fapi/v1/aggTrades?symbol={symbol}&fromId={len(found) + 1}&limit=1000"):
+        found += page
     return found
 
 
