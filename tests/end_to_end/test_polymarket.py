@@ -1,4 +1,4 @@
-"""Polymarket from the sockets to the tables, while it freezes in silence, whole and in part, and serves fewer tokens than were asked for."""
+"""Polymarket from the sockets to the tables, while it freezes in silence, whole and in part."""
 
 import json
 import time
@@ -49,7 +49,7 @@ def micros(venue: Venue, sql: str) -> list[tuple[str, int, int]]:
     return [(row[0], int(row[1]), int(row[2])) for row in venue.psql(f"SELECT {name}, {ends} FROM {rest}")]
 
 
-def emitted(venue: Venue, kinds: tuple[str, ...] = ("book_deltas", "book_snapshots")) -> np.ndarray:
+def emitted(venue: Venue, kinds: tuple[str, ...] = ("book_deltas", "books")) -> np.ndarray:
     """(symbol, event_us, sent_us) of the changes and books that a socket was given, in the order of their sending."""
     folder, found = venue.home / "sandbox/ledger/polymarket", []
     for kind, dtype in ((kind, KINDS_OF_LEDGER[kind]) for kind in kinds):
@@ -140,47 +140,3 @@ def test_a_partial_freeze_is_detected_within_two_minutes_and_named(venue: Venue,
     assert counted(venue, f"quotes WHERE event_at > to_timestamp({recovered_us / 1e6})")
     venue.clear(number)
     assert_all_is_there(venue)
-
-
-def test_tokens_above_a_ceiling_are_named_until_they_speak(venue: Venue) -> None:
-    since_us = now_us()
-    number = venue.prepare("ceiling", streams=150, withheld="all", seconds=600)
-    for _ in range(2 * len(venue.status()["streams"])):
-        venue.misbehave("drop")
-    silent = f"data_gaps JOIN instruments USING (instrument_id) WHERE cause = 'silent' AND received_from > to_timestamp({since_us / 1e6})"
-    # Fifty are above it; the first of them may have a neighbour below, whose frames name both.
-    eventually(lambda: counted(venue, silent) >= 45, lambda: venue.psql(f"SELECT symbol FROM {silent}"))
-    rows, names = emitted(venue), symbols(venue)
-    heard = {names[place] for place in np.unique(rows["symbol"][rows["sent_us"] > since_us + 30_000_000])}
-    assert heard.isdisjoint(token for (token,) in venue.psql(f"SELECT symbol FROM {silent}"))
-    venue.clear(number)
-
-    def told() -> int:
-        venue.send_task("tasks.maintenance.settle_gaps")
-        return counted(venue, f"{silent} AND state = 'filled'")
-
-    eventually(told, lambda: venue.psql(f"SELECT symbol, state FROM {silent}"))
-    eventually(lambda: venue.status()["healthy"], lambda: venue.status()["reasons"])
-    assert_all_is_there(venue)
-
-
-def test_a_market_joins_when_it_is_listed_and_leaves_with_two_sources_that_agree(venue: Venue) -> None:
-    for kind in ("markets", "market_history", "instruments", "prices"):
-        eventually(lambda kind=kind: counted(venue, kind), lambda kind=kind: f"{kind} is empty")
-    known = len(symbols(venue))
-    venue.universe(list=["it-comes-to-pass"])
-    tokens = symbols(venue)[known : known + 2]
-    told = f"book_snapshots JOIN instruments USING (instrument_id) WHERE symbol = ANY('{{{','.join(tokens)}}}')"
-    eventually(lambda: counted(venue, f"(SELECT DISTINCT symbol FROM {told}) t") == 2, lambda: venue.psql(f"SELECT * FROM {told}"), 75)
-    venue.misbehave("end_market", symbol=tokens[0], scenario="plain")
-    agreed = (
-        "(SELECT symbol FROM resolutions JOIN instruments USING (instrument_id) WHERE status = 'resolved' "
-        f"AND symbol = ANY('{{{','.join(tokens)}}}') GROUP BY symbol HAVING count(DISTINCT source) > 1 AND count(DISTINCT payout) = 1) t"
-    )
-
-    def resolved() -> bool:
-        venue.send_task("tasks.metadata.poll", "polymarket", "markets")
-        venue.send_task("tasks.snapshots.poll", "polymarket", "resolutions")
-        return counted(venue, agreed) == 2
-
-    eventually(resolved, lambda: venue.psql("SELECT * FROM resolutions ORDER BY event_at DESC LIMIT 20"))
