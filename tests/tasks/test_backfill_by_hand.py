@@ -47,7 +47,7 @@ def test_candles_are_read_from_a_date(
     with writing():
         work()
     for symbol in ("BTCUSDT", "ETHUSDT"):
-        of = market.get(f"/binance/fapi/v1/klines?symbol={symbol}&interval=1m&limit=1500")
+        of = market.get(f"/binance/fapi/v1/klines?symbol={symbol}&interval=1m&limit=1500&endTime={now_us // 1000 - 1}")
         found = query(
             "SELECT (extract(epoch FROM event_at) * 1000)::int8, open, high, low, close, volume, trades FROM candles "
             "JOIN instruments USING (instrument_id) WHERE symbol = %s ORDER BY 1",
