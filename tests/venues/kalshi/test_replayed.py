@@ -23,7 +23,7 @@ def test_a_window_replays_to_exact_levels_and_tops(captures: Path, batch: Any, n
     for one in decoded(batch, window_of(captures, name), **OF_NO):
         rows = {kind: {**columns, "instrument_id": np.ones(len(columns["symbol"]), np.int32)} for kind, columns in one.rows.items()}
         taken = books.take("c", rows)
-        doubts += taken.doubts
+        doubts += taken.told
         assert not taken.unknown
         found = taken.rows.get(BOOK_DELTAS.name)
         levels += [] if found is None else list(zip(*(found[key].tolist() for key in ("side", "price", "quantity")), strict=True))
