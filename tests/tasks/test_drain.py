@@ -244,7 +244,7 @@ def test_an_instrument_from_which_nothing_comes_is_an_open_gap_until_its_first_r
     drain_all(farm, journal, board)
     query("DELETE FROM trades")
     for _ in range(2):
-        socket.event(journals.SUBSCRIBED, unproven=names, cause=cause)
+        socket.event(journals.SUBSCRIBED, unproven=names, cause=cause, seconds=50.0)
     socket.event(journals.SUBSCRIBED, added=[], removed=["LEFTUSDT"])
     Socket(journal, TRADES, "next").event(journals.CONNECTED, subscriptions=["QUIETUSDT", "STILLUSDT"], incarnation="i")
     socket.send(trade(7, "QUIETUSDT"))
