@@ -139,7 +139,8 @@ def test_only_allowed_imports() -> None:
 
 
 def test_every_part_of_the_table_exists() -> None:
-    none([part.name for part in TABLE if not any(below(module, frozenset({part.name})) for module in sources())])
+    there = [part.name for part in TABLE if not part.name.startswith("venues.") or part.name.split(".")[1] in VENUES]  # a folder may be deleted
+    none([name for name in there if not any(below(module, frozenset({name})) for module in sources())])
 
 
 def test_a_venue_knows_no_other() -> None:
