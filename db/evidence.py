@@ -154,6 +154,16 @@ def doubted(cursor: Cursor, place: Place, causes: Collection[str] = ("book",)) -
     return {number for (number,) in cursor.fetchall()}
 
 
+def doubted_for(cursor: Cursor, place: Place, seconds: float) -> list[str]:
+    """Symbols of a shard whose books have been in doubt for so long."""
+    cursor.execute(
+        "SELECT symbol FROM data_gaps g JOIN instruments USING (instrument_id) WHERE g.venue = %s AND channel = %s AND shard = %s "
+        "AND cause = 'book' AND state = 'open' AND found_at < now() - %s * INTERVAL '1 second'",
+        (place.venue, place.channel, place.shard, seconds),
+    )
+    return [symbol for (symbol,) in cursor.fetchall()]
+
+
 def write(cursor: Cursor, notes: Sequence[Note]) -> None:
     """Write notes in their order; the frequent ones in bulk."""
     for note in notes:

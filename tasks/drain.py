@@ -14,7 +14,7 @@ from core.journal import Journal, StreamName
 from core.records import KINDS
 from core.settings import Settings
 from db import engine, offsets
-from db.evidence import UNHEARD, doubted
+from db.evidence import UNHEARD, doubted, doubted_for
 from db.instruments import InstrumentIds, last_of_sequence
 from db.writing import Batch, Work, commit, prepare
 from tasks import book_state, digest, lifecycle
@@ -35,6 +35,8 @@ KEEP_BOOKS_SECONDS = 5.0
 #: The commit thread asks for the interpreter some ten times a batch and would wait 5 ms, Python's default, each time.
 SWITCH_SECONDS = 0.0002
 REPORT_SECONDS = 2.0
+#: The whole state that was asked for may itself come torn, or be asked for on a connection that was just ending.
+ASK_AGAIN_SECONDS = 10.0
 #: Entries of one stream in one read, whatever their size: bounds memory when entries are tiny.
 MAX_ENTRIES = 512
 FIRST_ENTRIES = 16
@@ -69,7 +71,7 @@ class Drain:
         self._settings, self._journal, self._board, self._turn, self._lag = settings, journal, board, turn, lag
         self._readers: dict[StreamName, Reader] = {}
         self._committed: dict[StreamName, str] = {}
-        self._trimmed_at = self._reported_at = 0.0
+        self._trimmed_at = self._reported_at = self._asked_at = 0.0
         self._kept_at = time.monotonic()
         self._rows_per_entry = 0.0
         self._careful = False
@@ -112,6 +114,7 @@ class Drain:
             if time.monotonic() - self._kept_at > KEEP_BOOKS_SECONDS:
                 self._settle()
                 self._keep_books()
+            self._ask_again()
             reads = self._read()
             if reads:
                 (self._work_carefully if self._careful else self._work)(reads)
@@ -186,6 +189,17 @@ class Drain:
                 self._committed[stream] = reader.last_id
         # Many books take long: a twentieth of the time may go into them.
         self._kept_at = time.monotonic() + 20 * (time.monotonic() - started)
+
+    def _ask_again(self) -> None:
+        """For the books that are still in doubt."""
+        if time.monotonic() - self._asked_at < ASK_AGAIN_SECONDS:
+            return
+        self._asked_at = time.monotonic()
+        with self._second, self._second.cursor() as cursor:
+            for stream, reader in self._readers.items():
+                if reader.books is not None or reader.chain is not None:
+                    reader.wishes.update(doubted_for(cursor, digest.place_of(stream), ASK_AGAIN_SECONDS))
+        self._pass_wishes_on()
 
     def _pass_wishes_on(self) -> None:
         for stream, reader in self._readers.items():

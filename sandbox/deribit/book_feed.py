@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sandbox.deribit.venue import Deribit
 
 PLACED = np.dtype([*FRAME.descr, ("place", "<i4")])
+_NOTHING = (1, Change("new", 0, 0))
 ASTRAY = 7  # how far a broken prev_change_id points beside the true one
 
 
@@ -95,15 +96,14 @@ class BookFeed:
         send(batch, channel)
 
     def _record(self, frames: np.ndarray, pending: list[Pending], interval: str) -> None:
-        """One record per level, with the fate of its frame."""
-        market, counts = self.venue.market, [len(row.update.bids) + len(row.update.asks) for row in pending]
-        if not sum(counts):
-            return
+        """One record per level, with the fate of its frame; a book without any is nothing at price 0."""
+        market = self.venue.market
+        told = [[(side, level) for side, changes in _sides(row.update) for level in changes] or [_NOTHING] for row in pending]
+        counts = [len(levels) for levels in told]
         rows = np.zeros(sum(counts), DELTA)
         for name in ("symbol", "event_us", "sent_us", "delivered", "fault"):
             rows[name] = np.repeat(frames[name], counts)
-        levels = [(side, level.units, level.lots) for row in pending for side, changes in sides(row.update) for level in changes]
-        rows["side"], units, lots = (np.array(column) for column in zip(*levels, strict=True))
+        rows["side"], units, lots = (np.array([(side, level.units, level.lots) for levels in told for side, level in levels])).T
         rows["update_id"] = np.repeat([row.update.change_id for row in pending], counts)
         astray = ASTRAY * (frames["fault"] == UNCHAINED)
         rows["previous_id"] = np.repeat(np.array([row.update.previous_id for row in pending]) - astray, counts)
@@ -156,5 +156,5 @@ class BookFeed:
         return {"instrument_name": self.venue.names[symbol], "change_id": book.change_id, **found}
 
 
-def sides(update: Update) -> tuple[tuple[int, list[Change]], tuple[int, list[Change]]]:
+def _sides(update: Update) -> tuple[tuple[int, list[Change]], tuple[int, list[Change]]]:
     return (1, update.bids), (-1, update.asks)

@@ -182,6 +182,9 @@ def test_a_broken_chain_is_a_gap_until_the_whole_state_that_is_asked_for(
     socket.send(book(21, 20), book(40, 33))
     drain_all(farm, journal, board)
     assert board.resyncs(["deribit:book:0:a"]) == {}, "it is asked for once"
+    query("UPDATE data_gaps SET found_at = now() - INTERVAL '1 minute'")
+    drain_all(farm, journal, board)
+    assert board.resyncs(["deribit:book:0:a"]) == {"deribit:book:0:a": ["A"]}, "and again while it does not come"
     socket.send(book(50), book(51, 50))
     drain_all(farm, journal, board)
     socket.send(book(52, 51))
