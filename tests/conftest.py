@@ -19,6 +19,7 @@ from alembic.config import Config
 from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import cursor as Cursor
 from sqlalchemy.engine import make_url
+from xdist.scheduler import LoadFileScheduling
 
 from core import redisdb
 from db import engine
@@ -26,6 +27,7 @@ from ops.local.errors import LocalError
 from ops.local.servers import Servers, ephemeral_servers
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+WHOLE_FARMS = "tests/end_to_end/"
 LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "", None}
 
 
@@ -48,12 +50,30 @@ def _loopback_only(event: str, args: tuple[Any, ...]) -> None:
 sys.addaudithook(_loopback_only)
 
 
+# --- side by side ---------------------------------------------------------------------------------------------------------
+class _OneFarmAtATime(LoadFileScheduling):
+    """A file of tests is one piece of work; all that start whole farms together are one, too: a small machine carries one of them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return WHOLE_FARMS if nodeid.startswith(WHOLE_FARMS) else super()._split_scope(nodeid)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest piece of work comes first."""
+    items.sort(key=lambda item: not item.nodeid.startswith(WHOLE_FARMS))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return _OneFarmAtATime(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _enterable(tmp_path_factory: pytest.TempPathFactory) -> None:
     """As root, servers run under another account: in folders closed to it they would keep their data elsewhere, for ever."""
     base = tmp_path_factory.getbasetemp()
-    for folder in (base, base.parent):
-        folder.chmod(0o711)
+    for folder in (base, *base.parents):
+        if folder.name.startswith("pytest-") or folder == base:
+            folder.chmod(0o711)
 
 
 # --- servers --------------------------------------------------------------------------------------------------------------

@@ -1,9 +1,12 @@
 """`./farm backfill`: ask for a part of the past, watch it come, list what is asked for, end it."""
 
 import json
+import signal
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 import typer
@@ -69,9 +72,10 @@ def backfill(
         raise Refused("Say what to read and from when: ./farm backfill VENUE CHANNEL --from DATE, or --list, or --cancel NUMBER.", status=2)
     else:
         job = wish(knobs, venue, channel, since, until, instruments, time.time_ns() // 1000)
-        number = _asked(knobs, job, any_end=until is None, any_instruments=instruments is None)
-        if not detach:
-            _watch(knobs, number, quiet=as_json)
+        with _interruption() as interrupted:
+            number = _asked(knobs, job, any_end=until is None, any_instruments=instruments is None)
+            if not detach:
+                _watch(knobs, number, interrupted, quiet=as_json)
         _show(_row(knobs, number), as_json=as_json)
 
 
@@ -126,7 +130,18 @@ def _row(knobs: Settings, number: int) -> dict[str, Any]:
     return found[0]
 
 
-def _watch(knobs: Settings, number: int, *, quiet: bool) -> None:
+@contextmanager
+def _interruption() -> Iterator[Event]:
+    """Set by Ctrl-C, which may strike where an exception would be swallowed."""
+    interrupted = Event()
+    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _watch(knobs: Settings, number: int, interrupted: Event, *, quiet: bool) -> None:
     """Until the job is over. Interrupted, it goes on without us."""
     columns = (
         TextColumn("{task.description}"),
@@ -135,20 +150,16 @@ def _watch(knobs: Settings, number: int, *, quiet: bool) -> None:
         TextColumn("{task.fields[told]}"),
         TimeRemainingColumn(),
     )
-    try:
-        with Progress(*columns, console=err, disable=quiet) as progress:
-            shown = progress.add_task(f"job {number}", total=1.0, told="")
-            while True:
-                row = _row(knobs, number)
-                progress.update(shown, completed=row["progress"], told=_told(row))
-                if not row["alive"]:
-                    return
-                time.sleep(LOOK_SECONDS)
-    except KeyboardInterrupt:
-        err.print(
-            f"Job {number} goes on without this command: give it again to see how far it is; `./farm backfill --cancel {number}` ends it."
-        )
-        raise typer.Exit(130) from None
+    with Progress(*columns, console=err, disable=quiet) as progress:
+        shown = progress.add_task(f"job {number}", total=1.0, told="")
+        while not interrupted.is_set():
+            row = _row(knobs, number)
+            progress.update(shown, completed=row["progress"], told=_told(row))
+            if not row["alive"]:
+                return
+            interrupted.wait(LOOK_SECONDS)
+    err.print(f"Job {number} goes on without this command: give it again to see how far it is; `./farm backfill --cancel {number}` ends it.")
+    raise typer.Exit(130)
 
 
 def _told(row: dict[str, Any]) -> str:

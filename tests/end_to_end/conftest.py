@@ -1,5 +1,6 @@
 """A whole farm of a test's own, started and stopped by its one command."""
 
+import functools
 import json
 import os
 import subprocess
@@ -12,20 +13,26 @@ from typing import Any
 import pytest
 import requests
 
-from ops.cli import state
+from ops.cli import environment, state
+from ops.local.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 #: Generous: CI machines are slow, and nothing waits so long when all is well.
 PATIENCE_SECONDS = 120.0
 
 
+@functools.cache
+def _ports(home: Path) -> dict[str, str]:
+    return {environment.port_variable(name): str(free_port()) for name in environment.DEFAULT_PORTS}
+
+
 class Farm:
-    """`environ` goes over the settings of the run."""
+    """On ports of its own: another farm may start at the same moment. `environ` goes over the settings of the run."""
 
     def __init__(self, home: Path, **environ: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+        kept = {name: value for name, value in os.environ.items() if not environment.is_setting(name)}
         self.home = home
-        self._environ = {**kept, "FARM_HOME": str(home), **environ}
+        self._environ = {**kept, "FARM_HOME": str(home), **_ports(home), **environ}
 
     def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
