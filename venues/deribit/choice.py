@@ -17,6 +17,8 @@ from venues.replies import bad_reply
 #: Coins with inverse futures and options in the coin.
 COINS = ("BTC", "ETH")
 BY = ("open_interest", "volume")
+#: 32 connections of one address are allowed, and 4 channels take one for every 200 instruments each: what is renewed needs a second one.
+MOST = 1_200
 _KNOWN = {"currencies": ("ETH",), "by": "open_interest"}
 #: Everything linear stands under it, whatever its coin.
 _LINEAR = "USDC"
@@ -28,6 +30,8 @@ def chosen(wanted: Wanted) -> tuple[tuple[str, ...], str]:
     currencies, by = tuple(dict.fromkeys(found["currencies"])), found["by"]
     if not currencies or not set(currencies) <= set(COINS):
         raise ValueError(f"currencies = {list(currencies)!r}: give one or more of {', '.join(COINS)}")
+    if wanted.top > MOST:
+        raise ValueError(f"top = {wanted.top}: {MOST} at most, as more would take more connections than the venue allows")
     if by not in BY:
         raise ValueError(f"by = {by!r}: give {' or '.join(BY)}")
     return currencies, by

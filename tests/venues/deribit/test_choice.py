@@ -56,6 +56,12 @@ def test_an_option_that_cannot_be_used_is_a_sentence(wanted, says) -> None:
         VENUE.universe.requests(Wanted(99, wanted))
 
 
+def test_more_instruments_than_the_connections_of_an_address_carry_are_refused() -> None:
+    assert VENUE.universe.requests(Wanted(1_200))
+    with pytest.raises(ValueError, match="top = 1201: 1200 at most"):
+        VENUE.universe.requests(Wanted(1_201))
+
+
 def test_perpetuals_then_futures_by_expiry_then_options_by_open_interest() -> None:
     listed = [
         option("ETH-25DEC26-1-C"),
