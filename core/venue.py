@@ -32,6 +32,7 @@ class Channel:
     keepalive_seconds: float = 0.0
     sockets: int = 1  # how many connections say the same at once (hot-hot), for a venue that freezes in part
     continuous: bool = True  # the sequence or chain of its kind holds here; false where ids do not follow each other
+    numbered: bool = False  # the venue numbers its frames, each subscription by itself: Decoded.numbered
     login: bool = False  # with credentials a connection subscribes once the login of its greeting is answered
     raw: bool = False  # every change by itself, where a login gives that; set by the streamer on a connection whose login is in force
     book_tops: bool = False  # the top of each book is written to quotes: for a venue without a feed of best prices

@@ -7,6 +7,7 @@ import typer
 from ops.cli.backfill import backfill
 from ops.cli.checking import bench, test
 from ops.cli.console import err
+from ops.cli.coverage import coverage
 from ops.cli.down import down
 from ops.cli.errors import sentence
 from ops.cli.looking import logs, psql
@@ -19,7 +20,7 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Tapefarm: start, watch, prove and stop it."
 )
-for _command in (up, down, status, verify, backfill, logs, bench):
+for _command in (up, down, status, verify, coverage, backfill, logs, bench):
     app.command()(_command)
 app.command(context_settings=_PASSED_ON)(psql)
 app.command(context_settings=_PASSED_ON)(test)

@@ -40,6 +40,7 @@ TABLE = [
     _part("core.records", never=IMPURE),
     _part("core.venue", "core.history core.records", "numpy", IMPURE),
     _part("core.history", "core.venue", never=IMPURE),
+    _part("core.capability", "core.records core.venue", never=IMPURE),
     _part("core.settings"),
     _part("core.log"),
     _part("core.redisdb", "", "redis"),

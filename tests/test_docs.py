@@ -1,17 +1,20 @@
 """Documents that cannot rot: what they name exists, what they list is what the code says."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import astuple, fields
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Inspector, Table, UniqueConstraint, inspect
 from sqlalchemy.dialects import postgresql
 
+from core.capability import Capability, of
 from core.records import KINDS
 from db.engine import engine
 from db.tables import farm, instruments, metadata
 from ops.__main__ import app
+from venues import VENUES
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"]
@@ -104,6 +107,27 @@ def test_the_data_dictionary_is_what_the_tables_say(kept: Callable[[str, str], N
     assert set(VIEWS) == set(inspector.get_view_names(schema="marketdata"))
     assert set(PUBLIC_VIEWS) == set(inspector.get_view_names(schema="public"))
     kept("docs/data-dictionary.md", rendered(inspector))
+
+
+CAPABILITIES = """\
+# What can be proven
+
+Generated from what the venues declare; `./farm coverage --matrix` prints the same. `state` is what can be said at best of a time without a
+gap: verified (the venue's own numbers prove it), witnessed (an independent source agrees) or unverifiable. A loss that shows is a row of
+`data_gaps`; `size` says whether it is known how much is missing, `scope` what may lack something, and `filled` from where it is read again.
+"""
+
+
+def test_the_matrix_is_what_the_venues_declare(kept: Callable[[str, str], None]) -> None:
+    names = [field.name for field in fields(Capability)]
+    told = [_line(astuple(one)) for one in of(VENUES.values())]
+    # A line of a venue whose folder was deleted does no harm, and deleting a folder is to break nothing.
+    written = [line for line in read("docs/coverage.md").splitlines(keepends=True)[8:] if line.split()[1] not in VENUES]
+    kept("docs/coverage.md", f"{CAPABILITIES}\n{_line(names)}{_line(['---'] * len(names))}{''.join(sorted(told + written))}")
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
 
 
 @pytest.mark.parametrize("table", metadata.tables.values(), ids=metadata.tables)

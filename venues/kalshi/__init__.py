@@ -23,10 +23,11 @@ VENUE = Venue(
             first_frame_seconds=15,
             idle_seconds=300,
             continuous=False,
+            numbered=True,
             book_tops=True,
         ),
         # Most markets trade a few times an hour.
-        Channel(stream.TRADE, TRADES.name, 1000, first_frame_seconds=600, idle_seconds=1800, continuous=False),
+        Channel(stream.TRADE, TRADES.name, 1000, first_frame_seconds=600, idle_seconds=1800, continuous=False, numbered=True),
         # Rides with the books; by itself it is for more markets than books are wanted of.
         Channel(stream.TICKER, TICKERS.name, 1000, first_frame_seconds=15, idle_seconds=300),
         # New markets come every quarter of an hour at least. Few messages become rows, so that nobody waits for one.

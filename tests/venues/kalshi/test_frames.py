@@ -12,6 +12,7 @@ from core.records import BOOK_CHANGES, BOOK_CLAIMS, BOOK_SNAPSHOTS, BOOK_STATES,
 from core.venue import Decoded, Frames
 from tests.venues.conftest import RECEIVED_US
 from tests.venues.kalshi.messages import AT_MS, BOOK, MARKET, UUID, delta, frame, lifecycle, lists, snapshot, ticker, trade
+from venues.kalshi import VENUE
 from venues.kalshi.frames import decode, number_of
 
 AT_US = AT_MS * 1000
@@ -19,6 +20,12 @@ AT_US = AT_MS * 1000
 
 def one(batch: Any, body: bytes, **options: Any) -> Decoded:
     return decode("orderbook_delta", batch([body]), **options)
+
+
+@pytest.mark.parametrize(("channel", "message"), [("orderbook_delta", snapshot(seq=1)), ("trade", trade(seq=1)), ("ticker", ticker())])
+def test_a_channel_is_numbered_as_it_is_declared(channel: str, message: bytes, batch: Any) -> None:
+    declared = next(one.numbered for one in VENUE.channels if one.name == channel)
+    assert (decode(channel, batch([message])).numbered is not None) == declared
 
 
 # --- books
