@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,35 +10,17 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
+from tests.sandbox.peers import Peer, launching
+
 API = "/deribit/api/v2/public/"
 
 
-class Client:
+class Client(Peer):
+    """`frames`: notifications, in the order of arrival."""
+
     def __init__(self, socket: Any) -> None:
-        self.socket = socket
-        self.frames: list[dict[str, Any]] = []  # notifications, in the order of arrival
-        self.texts: list[str] = []
+        super().__init__(socket)
         self._ids = itertools.count(1)
-
-    def receive(self, seconds: float = 10) -> dict[str, Any]:
-        """The next notification that is JSON."""
-        while True:
-            text = self.socket.recv(seconds)
-            self.texts.append(text)
-            try:
-                frame: dict[str, Any] = json.loads(text)
-            except ValueError:
-                continue
-            self.frames.append(frame)
-            return frame
-
-    def until(self, done: Callable[[dict[str, Any]], Any], seconds: float = 10) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            frame = self.receive(deadline - time.monotonic())
-            if done(frame):
-                return frame
-        raise AssertionError("no such frame before the deadline")
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """The whole answer; notifications that come before it are kept."""
@@ -56,12 +37,7 @@ class Client:
 
     def collect(self, seconds: float) -> list[dict[str, Any]]:
         """What comes in so long, and with the answer of unsubscribe_all the certainty that no more was sent."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                self.receive(left)
-            except TimeoutError:
-                break
+        self.listen(seconds)
         assert self.ask("unsubscribe_all")["result"] == "ok"
         return self.frames
 
@@ -96,16 +72,7 @@ def client(sandbox: Any) -> Any:
 @pytest.fixture
 def launch(sandbox_process: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """(sandbox, opener of clients) of the test's own."""
-    started: list[Any] = []
-
-    def begin(*options: str) -> Any:
-        started.append(sandbox_process(tmp_path, *options, venue="deribit"))
-        return started[-1], opener(started[-1])
-
-    yield begin
-    for running in started:
-        if running.process.poll() is None:
-            running.stop()
+    yield from launching(sandbox_process, opener, tmp_path, venue="deribit")
 
 
 @pytest.fixture

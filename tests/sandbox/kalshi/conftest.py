@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from websockets.sync.client import connect
 
+from tests.sandbox.peers import Peer, launching
+
 WS, REST = "/trade-api/ws/v2", "/trade-api/v2"
 
 
@@ -40,32 +42,12 @@ class Signer:
         return {"KALSHI-ACCESS-KEY": key, "KALSHI-ACCESS-TIMESTAMP": stamp, "KALSHI-ACCESS-SIGNATURE": encoded}
 
 
-class Client:
+class Client(Peer):
+    """`frames`: in the order of arrival, answers too."""
+
     def __init__(self, socket: Any) -> None:
-        self.socket = socket
-        self.frames: list[dict[str, Any]] = []  # in the order of arrival, answers too
-        self.texts: list[str] = []
+        super().__init__(socket)
         self._ids = itertools.count(1)
-
-    def receive(self, seconds: float = 10) -> dict[str, Any]:
-        """The next message that is JSON."""
-        while True:
-            text = self.socket.recv(seconds)
-            self.texts.append(text)
-            try:
-                frame: dict[str, Any] = json.loads(text)
-            except ValueError:
-                continue
-            self.frames.append(frame)
-            return frame
-
-    def until(self, done: Callable[[dict[str, Any]], Any], seconds: float = 15) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            frame = self.receive(deadline - time.monotonic())
-            if done(frame):
-                return frame
-        raise AssertionError("no such message before the deadline")
 
     def send(self, cmd: str, **params: Any) -> int:
         number = next(self._ids)
@@ -85,12 +67,7 @@ class Client:
 
     def collect(self, seconds: float) -> list[dict[str, Any]]:
         """What comes in so long, and with the end of all subscriptions the certainty that no more was sent."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                self.receive(left)
-            except TimeoutError:
-                break
+        self.listen(seconds)
         sids = [row["sid"] for row in self.ask("list_subscriptions")["msg"]]
         if sids:
             number = self.send("unsubscribe", sids=sids)
@@ -133,16 +110,7 @@ def client(sandbox: Any) -> Any:
 @pytest.fixture
 def launch(sandbox_process: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """(sandbox, opener of clients) of the test's own."""
-    started: list[Any] = []
-
-    def begin(*options: str) -> Any:
-        started.append(sandbox_process(tmp_path, "--read-tokens", "1e6", "--symbols", "30", *options, venue="kalshi"))
-        return started[-1], opener(started[-1])
-
-    yield begin
-    for running in started:
-        if running.process.poll() is None:
-            running.stop()
+    yield from launching(sandbox_process, opener, tmp_path, "--read-tokens", "1e6", "--symbols", "30", venue="kalshi")
 
 
 @pytest.fixture

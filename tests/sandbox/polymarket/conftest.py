@@ -1,7 +1,6 @@
 """The sandbox as Polymarket, and a plain client of the market channel that replays its books with dicts."""
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +9,14 @@ from typing import Any
 import pytest
 from websockets.sync.client import connect
 
+from tests.sandbox.peers import Peer, launching
+
 BASE = "/polymarket"
 
 
-class Client:
-    """`events` in the order of arrival, arrays taken apart; `texts` as they came."""
-
+class Client(Peer):
     def __init__(self, socket: Any) -> None:
-        self.socket = socket
-        self.texts: list[str] = []
-        self.events: list[dict[str, Any]] = []
+        super().__init__(socket)
         self._tokens: list[str] = []
 
     def subscribe(self, *tokens: str, custom: bool = False, dump: bool = True) -> None:
@@ -31,35 +28,9 @@ class Client:
     def operate(self, operation: str, *tokens: str) -> None:
         self.socket.send(json.dumps({"operation": operation, "assets_ids": list(tokens)}))
 
-    def receive(self, seconds: float = 10) -> list[dict[str, Any]]:
-        """The events of the next frame that is JSON."""
-        while True:
-            text = self.socket.recv(seconds)
-            self.texts.append(text)
-            try:
-                frame = json.loads(text)
-            except ValueError:
-                continue
-            events = frame if isinstance(frame, list) else [frame]
-            self.events += events
-            return events
-
-    def until(self, done: Callable[[dict[str, Any]], Any], seconds: float = 10) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            for event in self.receive(deadline - time.monotonic()):
-                if done(event):
-                    return event
-        raise AssertionError("no such event before the deadline")
-
     def collect(self, seconds: float) -> list[dict[str, Any]]:
         """What comes in so long, and with the answer to PING the certainty that all that was sent before it is there."""
-        deadline = time.monotonic() + seconds
-        while (left := deadline - time.monotonic()) > 0:
-            try:
-                self.receive(left)
-            except TimeoutError:
-                break
+        self.listen(seconds)
         self.socket.send("PING")
         text = ""
         while text != "PONG":
@@ -67,8 +38,8 @@ class Client:
             self.texts.append(text)
             if text != "PONG":
                 frame = json.loads(text)
-                self.events += frame if isinstance(frame, list) else [frame]
-        return self.events
+                self.frames += frame if isinstance(frame, list) else [frame]
+        return self.frames
 
     def finish(self, seconds: float) -> list[dict[str, Any]]:
         """The same, and nothing more is sent afterwards: the ledger's deliveries are what came."""
@@ -77,7 +48,7 @@ class Client:
         return self.collect(0)
 
     def of(self, kind: str) -> list[dict[str, Any]]:
-        return [event for event in self.events if event.get("event_type") == kind]
+        return [event for event in self.frames if event.get("event_type") == kind]
 
 
 def replayed(events: list[dict[str, Any]]) -> dict[str, dict[str, dict[str, str]]]:
@@ -126,16 +97,7 @@ def client(sandbox: Any) -> Any:
 @pytest.fixture
 def launch(sandbox_process: Any, tmp_path: Path) -> Iterator[Callable[..., Any]]:
     """(sandbox, opener of clients) of the test's own."""
-    started: list[Any] = []
-
-    def begin(*options: str) -> Any:
-        started.append(sandbox_process(tmp_path, *options, venue="polymarket"))
-        return started[-1], opener(started[-1])
-
-    yield begin
-    for running in started:
-        if running.process.poll() is None:
-            running.stop()
+    yield from launching(sandbox_process, opener, tmp_path, venue="polymarket")
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ def tokens(sandbox: Any) -> list[str]:
 def test_the_first_answer_is_an_array_of_books_best_price_last(client: Any, tokens: list[str]) -> None:
     with client() as peer:
         peer.subscribe(*tokens[:4])
-        books = peer.receive()
+        books = peer.read()
     assert json.loads(peer.texts[0]) == books and len(books) == 4
     for book in books:
         prices = [[float(level["price"]) for level in book[side]] for side in ("bids", "asks")]
@@ -48,7 +48,7 @@ def test_replayed_books_are_those_of_rest(sandbox: Any, client: Any, tokens: lis
             _, book, _ = sandbox.ask(f"/polymarket/clob/book?token_id={token}")
             peer.until(lambda event, stamp=book["timestamp"]: int(event.get("timestamp", 0)) > int(stamp))
             told: list[dict[str, Any]] = []
-            for event in peer.events:
+            for event in peer.frames:
                 told.append(event)
                 hashes = [event.get("hash")] + [change["hash"] for change in event.get("price_changes", [])]
                 if book["hash"] in hashes:
@@ -67,12 +67,12 @@ def test_every_hash_follows_from_the_replayed_book(client: Any, tokens: list[str
     seen = 0
     with client() as peer:
         peer.subscribe(*tokens[:2])
-        last = peer.receive()[0]["last_trade_price"]
-        for event in peer.events:
+        last = peer.read()[0]["last_trade_price"]
+        for event in peer.frames:
             books[event["asset_id"]] = {side: {row["price"]: row["size"] for row in event[side]} for side in ("bids", "asks")}
         peer.collect(2.0)
-        printed_ms = int(peer.events[-1]["timestamp"]) - 400  # a trade changes the hash before it is printed
-        for event in peer.events[2:]:
+        printed_ms = int(peer.frames[-1]["timestamp"]) - 400  # a trade changes the hash before it is printed
+        for event in peer.frames[2:]:
             for change in event.get("price_changes", []):
                 levels = books[change["asset_id"]]["bids" if change["side"] == "BUY" else "asks"]
                 levels.pop(change["price"], None)
@@ -81,7 +81,7 @@ def test_every_hash_follows_from_the_replayed_book(client: Any, tokens: list[str
                 best_bid = max(map(float, books[change["asset_id"]]["bids"]), default=0)
                 best_ask = min(map(float, books[change["asset_id"]]["asks"]), default=1)
                 assert (float(change["best_bid"]), float(change["best_ask"])) == (best_bid, best_ask)
-                found = [digest(event, change["asset_id"], books, head, price) for price in (last, *prints(peer.events))]
+                found = [digest(event, change["asset_id"], books, head, price) for price in (last, *prints(peer.frames))]
                 assert change["hash"] in found or int(event["timestamp"]) > printed_ms
                 seen += 1
     assert seen > 20
@@ -168,7 +168,7 @@ def test_without_custom_features_there_are_none(client: Any, tokens: list[str]) 
     with client() as peer:
         peer.subscribe(*tokens)
         peer.collect(0.7)
-    assert {event["event_type"] for event in peer.events} == {"book", "price_change", "last_trade_price"}
+    assert {event["event_type"] for event in peer.frames} == {"book", "price_change", "last_trade_price"}
 
 
 def test_operations_have_no_answer_but_a_book(client: Any, tokens: list[str]) -> None:
@@ -180,9 +180,9 @@ def test_operations_have_no_answer_but_a_book(client: Any, tokens: list[str]) ->
         peer.operate("subscribe", tokens[2])
         peer.operate("unsubscribe", tokens[0], tokens[1])
         peer.collect(0.1)
-        before = len(peer.events)
+        before = len(peer.frames)
         peer.collect(0.7)
-        later = peer.events[before:]
+        later = peer.frames[before:]
         assert later and not [event for event in later if tokens[0] in json.dumps(event)]
         assert not [event for event in later if event["event_type"] == "book" and "tick_size" in event]
         peer.operate("unsubscribe", tokens[2])
@@ -194,7 +194,7 @@ def test_a_frame_of_too_many_ids_costs_the_socket(client: Any, sandbox: Any) -> 
     names = sandbox.symbols()
     with client() as peer:
         peer.subscribe(*names[:100])
-        assert len(peer.receive()) == 100
+        assert len(peer.read()) == 100
         peer.operate("subscribe", *names[:101])
         with pytest.raises(ConnectionClosed):
             sandbox.drain(peer.socket, 5)
@@ -205,7 +205,7 @@ def test_ids_above_the_ceiling_get_their_book_and_no_changes(launch: Any) -> Non
     names = running.symbols()
     with open_client() as peer:
         peer.subscribe(*names[:10])
-        assert len(peer.receive()) == 10
+        assert len(peer.read()) == 10
         peer.collect(1.0)
         changed = {change["asset_id"] for event in peer.of("price_change") for change in event["price_changes"]}
     assert changed == set(names[:6])

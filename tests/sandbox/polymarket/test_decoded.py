@@ -27,7 +27,7 @@ def test_everything_a_socket_was_given_is_read_as_the_ledger_has_it(sandbox: Any
     since = sandbox.alone()
     with client() as peer:
         peer.subscribe(*sandbox.symbols()[:40], custom=True)
-        peer.receive()
+        peer.read()
         sandbox.fault(kind="bare_prices", count=5)
         sandbox.fault(kind="unknown_fields", count=5)
         ended = sandbox.symbols()[18]

@@ -46,7 +46,7 @@ def test_single_frames(sandbox: Any, client: Any, tokens: list[str], feed: str, 
     since = sandbox.alone()
     with client() as peer:
         peer.subscribe(*tokens)
-        peer.receive()
+        peer.read()
         fault = sandbox.fault(kind=kind, channel=feed, count=2)
         peer.until(lambda _: sandbox.injected(fault) == 2, 20)
         peer.collect(0.2)
@@ -112,17 +112,17 @@ def test_a_whole_freeze(sandbox: Any, client: Any, tokens: list[str], cure: str)
         peer.until(lambda event: event["event_type"] == "price_change")
         fault = sandbox.fault(kind="freeze", seconds=30, cured_by=cure)
         peer.collect(0.2)
-        heard = len(peer.events)
+        heard = len(peer.frames)
         peer.collect(0.5)
-        assert len(peer.events) == heard and peer.texts[-1] == "PONG", "alive, and silent"
+        assert len(peer.frames) == heard and peer.texts[-1] == "PONG", "alive, and silent"
         peer.operate("subscribe", sandbox.symbols()[20])
         peer.collect(0.5)
-        renewed = len(peer.events) > heard
+        renewed = len(peer.frames) > heard
         with client() as other:
             other.subscribe(*tokens[:2])
             other.collect(0.5)
-        assert (bool(other.events), renewed) == CURES[cure][:2]
-        assert {event.get("asset_id") for event in peer.events[heard:] if event["event_type"] == "book"} <= {sandbox.symbols()[20]}
+        assert (bool(other.frames), renewed) == CURES[cure][:2]
+        assert {event.get("asset_id") for event in peer.frames[heard:] if event["event_type"] == "book"} <= {sandbox.symbols()[20]}
         sandbox.ask("/control/faults", {"id": fault}, "DELETE")
         peer.until(lambda event: event["event_type"] == "price_change" and event["price_changes"][0]["asset_id"] in tokens)
     assert len(struck(sandbox, "book_deltas", SKIPPED, since)) > 50
@@ -135,9 +135,9 @@ def test_a_partial_freeze(sandbox: Any, client: Any, tokens: list[str]) -> None:
         peer.until(lambda event: event["event_type"] == "price_change")
         sandbox.fault(kind="freeze", seconds=30, symbols=[tokens[0], tokens[3]])
         peer.collect(0.1)
-        heard = len(peer.events)
+        heard = len(peer.frames)
         peer.collect(1.0)
-        changed = {change["asset_id"] for event in peer.events[heard:] for change in event.get("price_changes", [])}
+        changed = {change["asset_id"] for event in peer.frames[heard:] for change in event.get("price_changes", [])}
     assert changed and changed.isdisjoint(tokens[:4]) and len(changed) > 8
     assert set(struck(sandbox, "book_deltas", SKIPPED, since)["symbol"]) == {0, 1, 2, 3}
 
@@ -181,7 +181,7 @@ def test_sockets_that_drop_and_maintenance(sandbox: Any, client: Any, tokens: li
     for kind in ("drop", "maintenance"):
         with client() as peer:
             peer.subscribe(tokens[0])
-            peer.receive()
+            peer.read()
             sandbox.fault(kind=kind, **({"seconds": 30} if kind == "maintenance" else {}))
             with pytest.raises(ConnectionClosed):
                 sandbox.drain(peer.socket, 5)

@@ -95,7 +95,7 @@ def test_near_the_end_the_tick_becomes_finer(sandbox: Any, client: Any, poll: An
     assert sandbox.get(f"{CLOB}/tick-size?token_id={token}") == {"minimum_tick_size": 0.01}
     with client() as peer:
         peer.subscribe(*sandbox.symbols()[26:28])
-        peer.receive()
+        peer.read()
         sandbox.fault(kind="end_market", symbol=token)
         first = peer.until(lambda event: event["event_type"] == "tick_size_change", 20)
         assert (first["old_tick_size"], first["new_tick_size"]) == ("0.01", "0.001")
@@ -107,8 +107,8 @@ def test_a_new_market_is_told_twice_and_opens_a_little_later(sandbox: Any, clien
     with client() as peer, client() as other:
         peer.subscribe(sandbox.symbols()[0], custom=True)
         other.subscribe(sandbox.symbols()[0])
-        other.receive()
-        peer.receive()
+        other.read()
+        peer.read()
         sandbox.ask("/control/universe", {"venue": "polymarket", "list": ["will-this-be-listed"]})
         began = time.monotonic()
         told = peer.until(lambda event: event["event_type"] == "new_market")
