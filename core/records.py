@@ -258,8 +258,8 @@ KINDS = {
 
 #: What decoders return beside kinds, for the writer's books (tasks/books.py). Each has event_at, received_at, symbol and `frame`, the
 #: row's place in the batch, which rows of book_snapshots and book_deltas have too where a channel has `book_tops`; and besides
-#: BOOK_STATES: update_id; one row a whole state, before its levels, so that an empty book is told as well;
-#: BOOK_CHANGES: update_id, side (1 bid, -1 ask), price, change (signed quantity to add to the level);
+#: BOOK_STATES: update_id (of the quote it makes); one row a whole state, before its levels, so that an empty book is told as well;
+#: BOOK_CHANGES: side (1 bid, -1 ask), price, change (signed quantity to add to the level); the replay numbers those of a book and time;
 #: BOOK_CLAIMS: bid_price, ask_price, what the venue says the top is after everything before it in the stream (0: no such side).
 BOOK_STATES, BOOK_CHANGES, BOOK_CLAIMS = "book_states", "book_changes", "book_claims"
 

@@ -28,16 +28,17 @@ def recover(journal: Journal, reader: Reader) -> None:
     assert reader.books is not None
     try:
         state = journal.state(reader.stream)
-    except JournalError as exc:
+        books = None if state is None else Books.restore(state["books"])
+    except (JournalError, KeyError, TypeError, ValueError) as exc:  # torn, or of another release
         log.error("the books start anew cause=%s", exc)
-        state = None
-    if state is None or id_order(state["offset"]) > id_order(reader.last_id):
+        state = books = None
+    if state is None or books is None or id_order(state["offset"]) > id_order(reader.last_id):
         if reader.last_id != START:
             log.warning("the books are not known and are asked for anew stream=%s", reader.stream)
             reader.wishes.add("")
         keep(journal, reader)
         return
-    reader.books = Books.restore(state["books"])
+    reader.books = books
     sockets = Sockets.restore(reader.sockets.place, state["sockets"], None, None)
     behind = Reader(reader.stream, reader.venue, sockets, state["offset"], reader.ids, books=reader.books)
     for entries in journal.between(reader.stream, behind.last_id, reader.last_id, PAGE_ENTRIES):

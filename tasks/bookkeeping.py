@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.records import Columns
+from core.records import BOOK_CHANGES, Columns
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, Note, NumberGap, Place
 from tasks.books import Books
@@ -16,15 +16,30 @@ from tasks.order_book import Doubt, Trust
 
 def number_gaps(
     sockets: Sockets, connection_id: str, numbered: Numbered, rows: Mapping[str, Columns], received_us: Any
-) -> list[tuple[int, NumberGap]]:
-    """Numbers that a connection of the shard left out, with the times around them, each before the frame of this place."""
+) -> tuple[list[tuple[int, NumberGap]], list[int]]:
+    """Numbers that a connection of the shard left out, with the times around them, each before the frame of this place; and the frames
+    that it was sent once more."""
     gaps = []
-    for scope, first, last, frame in sockets.connections[connection_id].holes(numbered):
+    holes, again = sockets.connections[connection_id].count(numbered)
+    for scope, first, last, frame in holes:
         before, after = _around(rows, frame)
         since_us = int(received_us[frame - 1]) if frame else sockets.last_received_us
         since_event_us = before or sockets.last_event_us
         gaps.append((frame, NumberGap(sockets.place, scope, first, last, since_event_us, after, since_us, int(received_us[frame]))))
-    return gaps
+    return gaps, again
+
+
+def once(rows: Mapping[str, Columns], again: Sequence[int]) -> tuple[Mapping[str, Columns], int]:
+    """Without the changes of these frames, which would count twice; of any other row a second copy is a no-op."""
+    if not again or BOOK_CHANGES not in rows:
+        return rows, 0
+    changes = rows[BOOK_CHANGES]
+    kept = ~np.isin(changes["frame"], again)
+    chosen = {
+        name: [one for one, keep in zip(column, kept, strict=True) if keep] if isinstance(column, list) else column[kept]
+        for name, column in changes.items()
+    }
+    return {**rows, BOOK_CHANGES: chosen}, int((~kept).sum())
 
 
 def _around(rows: Mapping[str, Columns], frame: int) -> tuple[int | None, int | None]:

@@ -20,7 +20,7 @@ DIGITS = 6
 
 _STATE, _SNAPSHOT, _DELTA, _CHANGE, _CLAIM = range(5)
 _CODES = {BOOK_STATES: _STATE, BOOK_SNAPSHOTS.name: _SNAPSHOT, BOOK_DELTAS.name: _DELTA, BOOK_CHANGES: _CHANGE, BOOK_CLAIMS: _CLAIM}
-_PLACE_OF_CHANGE = ("event_at", "received_at", "instrument_id", "update_id", "side", "price")
+_PLACE_OF_CHANGE = ("event_at", "received_at", "instrument_id", "side", "price")
 _QUOTE = ("instrument_id", "event_at", "received_at", "update_id", "bid_price", "bid_quantity", "ask_price", "ask_quantity")
 _KEPT = {BOOK_SNAPSHOTS.name, BOOK_DELTAS.name}
 
@@ -121,7 +121,7 @@ class Books:
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> "Books":
         made = cls()
-        made._sets = {name: {number: book_of(*rest) for number, *rest in books} for name, books in stored["sets"].items()}
+        made._sets = {name: {number: book_of(words) for number, *words in books} for name, books in stored["sets"].items()}
         made.lost = set(stored["lost"])
         return made
 
@@ -135,8 +135,9 @@ class _Replay:
         self._touched: dict[int, tuple[Book, int, int, int]] = {}
         self._quotes: list[tuple[int, int, int, int, float, float, float, float]] = []
         self._fresh: set[int] = set()  # books of which the first whole state is being told
-        # of each change: what stands at the level after it; None where the book is not known
-        self._levels: list[float | None] = []
+        # of each change: its number, and what stands at the level after it; NaN where the book is not known
+        self._numbers: list[int] = []
+        self._levels: list[float] = []
 
     def run(self) -> None:
         columns = {_CODES[name]: _lists(name, part) for name, part in self._parts.items()}
@@ -153,6 +154,8 @@ class _Replay:
                 self._check(instrument, book, event_us, price, amount)
                 continue
             if code == _CHANGE:
+                update_id = book.number(event_us)
+                self._numbers.append(update_id)
                 self._change(instrument, book, event_us, side < 0, price, amount)
             elif code == _STATE:
                 if instrument in self._all.doubted:
@@ -164,7 +167,9 @@ class _Replay:
                 self._taken.begun[instrument] = (frame, event_us)
             else:
                 book.set(side < 0, price, amount)
-                if code == _DELTA and not book.known and not book.doubted:
+                if code == _SNAPSHOT:  # its state has been told
+                    continue
+                if not book.known and not book.doubted:
                     self._begin_blind(instrument, book, event_us)
             book.last_us = event_us
             touched[instrument] = (book, event_us, received_us, update_id)
@@ -173,7 +178,7 @@ class _Replay:
 
     def _change(self, instrument: int, book: Book, event_us: int, ask: bool, price: float, change: float) -> None:
         if not book.known:
-            self._levels.append(None)
+            self._levels.append(np.nan)
             self._taken.unknown += 1
             return
         quantity = round(book.sides[ask].get(price, 0.0) + change, DIGITS)
@@ -216,10 +221,10 @@ class _Replay:
     def _store(self) -> None:
         rows = self._taken.rows
         if changes := self._parts.get(BOOK_CHANGES):
-            known = np.array([level is not None for level in self._levels], bool)
-            kept = {name: np.asarray(changes[name])[known] for name in _PLACE_OF_CHANGE}
+            numbered = {**{name: changes[name] for name in _PLACE_OF_CHANGE}, "update_id": self._numbers, "quantity": self._levels}
+            known = ~np.isnan(self._levels)
             if known.any():
-                rows[BOOK_DELTAS.name] = {**kept, "quantity": np.array([level for level in self._levels if level is not None])}
+                rows[BOOK_DELTAS.name] = {name: np.asarray(column)[known] for name, column in numbered.items()}
         if self._quotes:
             rows[QUOTES.name] = {name: np.array(values) for name, values in zip(_QUOTE, zip(*self._quotes, strict=True), strict=True)}
 

@@ -122,18 +122,20 @@ class Connection:
     proven: bool = False
     numbers: dict[str, int] = field(default_factory=dict)  # what the venue counts on it -> the last number
 
-    def holes(self, numbered: Numbered) -> list[tuple[int, int, int, int]]:
-        """Take in the numbers of a batch: (scope, first missing, last missing, frame after them). A repeat is no hole."""
-        found = []
+    def count(self, numbered: Numbered) -> tuple[list[tuple[int, int, int, int]], list[int]]:
+        """Take in the numbers of a batch: ([(scope, first missing, last missing, frame after them)], frames that came once more). A late
+        one is neither."""
+        holes, again = [], []
         for scope in np.unique(numbered.scopes).tolist():
             mine = numbered.scopes == scope
             numbers, frames = numbered.numbers[mine], numbered.frames[mine]
             before = np.maximum.accumulate(np.append(self.numbers.get(str(scope), int(numbers[0]) - 1), numbers[:-1]))
-            found += [
+            holes += [
                 (scope, int(before[i]) + 1, int(numbers[i]) - 1, int(frames[i])) for i in np.flatnonzero(numbers > before + 1).tolist()
             ]
+            again += frames[numbers == before].tolist()
             self.numbers[str(scope)] = max(int(before[-1]), int(numbers[-1]))
-        return found
+        return holes, again
 
 
 @dataclass(slots=True)

@@ -10,12 +10,12 @@ import numpy as np
 from core import journal, records
 from core.journal import Entry, Header, StreamName
 from core.venue import Decoded, Frames, Rejected, Reply
-from db.evidence import Note, Place, Silent, Unread
+from db.evidence import Note, NumberGap, Place, Silent, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
 from tasks import subscriptions
-from tasks.bookkeeping import follow, number_gaps, replay, witnessed
+from tasks.bookkeeping import follow, number_gaps, once, replay, witnessed
 from tasks.continuity import first_moment
 from tasks.reader import RawEntry, Reader
 from venues.errors import Unreadable
@@ -188,8 +188,12 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
     rows: Mapping[str, records.Columns] = {
         name: {**columns, "instrument_id": reader.ids(columns["symbol"])} for name, columns in told.items()
     }
-    holes = number_gaps(reader.sockets, connection_id, decoded.numbered, rows, received_us) if decoded.numbered is not None else []
-    page.notes += [gap for _, gap in holes]
+    holes: list[tuple[int, NumberGap]] = []
+    if decoded.numbered is not None:
+        holes, again = number_gaps(reader.sockets, connection_id, decoded.numbered, rows, received_us)
+        page.notes += [gap for _, gap in holes]
+        rows, repeated = once(rows, again)
+        page.counts.ignored += repeated
     if connection_id and reader.books is not None:
         replayed = replay(reader.books, reader.sockets.place, connection_id, rows, holes)
         rows = replayed.rows

@@ -1,5 +1,6 @@
 """One order book as one connection tells it: its sides, its top, how far it has been contradicted, and what comes of that. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ WITNESS_US = 3_000_000
 class Book:
     """`sides`: (bids, asks), each price -> quantity; `best`: the best price of each, 0 for an empty side."""
 
-    __slots__ = ("best", "doubted", "heard", "known", "last_us", "sides", "since_us", "suspected_us", "top")
+    __slots__ = ("best", "change_no", "change_us", "doubted", "heard", "known", "last_us", "sides", "since_us", "suspected_us", "top")
 
     def __init__(self) -> None:
         self.sides: tuple[dict[float, float], dict[float, float]] = ({}, {})
@@ -24,6 +25,7 @@ class Book:
         self.since_us = self.heard = 0  # of a contradiction that goes on
         self.last_us = 0  # venue's clock at the newest word about it
         self.suspected_us = 0  # of a witness who knows better: when that was
+        self.change_us = self.change_no = 0  # newest event time of a change, and how many came since it was first told
 
     def begin(self) -> None:
         self.sides, self.best = ({}, {}), [0.0, 0.0]
@@ -38,6 +40,13 @@ class Book:
                 self.best[ask] = price
         elif levels.pop(price, None) is not None and price == best:
             self.best[ask] = (min if ask else max)(levels, default=0.0)
+
+    def number(self, event_us: int) -> int:
+        """Of the next change: the n-th of its time, counted whether the book is known or not, so that every connection counts alike."""
+        if event_us > self.change_us:
+            self.change_us, self.change_no = event_us, 0
+        self.change_no += 1
+        return self.change_no
 
     def now(self) -> tuple[float, float, float, float]:
         (bids, asks), (bid, ask) = self.sides, self.best
@@ -65,21 +74,19 @@ class Book:
         return True
 
 
+_WORDS = ("known", "doubted", "since_us", "heard", "last_us", "suspected_us", "change_us", "change_no")
+
+
 def plain(book: Book) -> list[Any]:
-    words = [book.known, book.doubted, book.since_us, book.heard, book.last_us, book.suspected_us, list(book.top)]
-    return [*words, *(list(map(list, side.items())) for side in book.sides)]
+    return [*(getattr(book, name) for name in _WORDS), list(book.top), *(list(map(list, side.items())) for side in book.sides)]
 
 
-def book_of(known: bool, doubted: bool, since_us: int, heard: int, last_us: int, suspected_us: int, top: Any, bids: Any, asks: Any) -> Book:
+def book_of(stored: Sequence[Any]) -> Book:
+    """What `plain` has made of a book. Raises ValueError."""
     book = Book()
-    book.known, book.doubted, book.since_us, book.heard, book.last_us, book.suspected_us = (
-        known,
-        doubted,
-        since_us,
-        heard,
-        last_us,
-        suspected_us,
-    )
+    *words, top, bids, asks = stored
+    for name, word in zip(_WORDS, words, strict=True):
+        setattr(book, name, word)
     book.top, book.sides = tuple(top), (dict(bids), dict(asks))
     book.best = [max(book.sides[0], default=0.0), min(book.sides[1], default=0.0)]
     return book

@@ -19,7 +19,7 @@ FIELDS = {
     STATE: ("update_id",),
     LEVEL: ("update_id", "side", "price", "quantity"),
     DELTA: ("update_id", "side", "price", "quantity"),
-    CHANGE: ("update_id", "side", "price", "change"),
+    CHANGE: ("side", "price", "change"),
     CLAIM: ("bid_price", "ask_price"),
 }
 Said = tuple[int, int, str, tuple[float, ...]]  # (frame, event time in us, kind, fields)
@@ -89,15 +89,41 @@ def test_levels_that_move_in_one_frame_are_one_quote() -> None:
 
 
 def test_a_signed_change_becomes_what_stands_at_the_level() -> None:
-    said = [(0, 20, CHANGE, (1, 1, 0.40, 0.1)), (1, 21, CHANGE, (2, 1, 0.40, 0.2)), (2, 22, CHANGE, (3, 1, 0.40, -5.3))]
+    said = [(0, 20, CHANGE, (1, 0.40, 0.1)), (1, 21, CHANGE, (1, 0.40, 0.2)), (2, 22, CHANGE, (1, 0.40, -5.3))]
     taken = known({0.40: 5.0}, {}).take("c", batch(*said))
     assert taken.rows[DELTA]["quantity"].tolist() == [5.1, 5.3, 0.0]
-    assert taken.rows[DELTA]["update_id"].tolist() == [1, 2, 3]
     assert tops(taken)[-1][2:] == (0, 0, 0, 0) and doubts(taken) == []
 
 
+Key = tuple[int, int]  # (event time, number)
+
+
+def keys(taken: Taken, kind: str) -> list[Key]:
+    found = taken.rows.get(kind)
+    return [] if found is None else list(zip(found["event_at"].tolist(), found["update_id"].tolist(), strict=True))
+
+
+def test_changes_of_one_time_are_numbered_and_so_are_the_tops_they_make() -> None:
+    said = [(i, at, CHANGE, (1, 0.40 + i / 100, 1)) for i, at in enumerate((20, 20, 20, 21))]
+    taken = known({0.40: 5}, {}).take("c", batch(*said))
+    assert keys(taken, DELTA) == [(20, 1), (20, 2), (20, 3), (21, 1)]
+    assert keys(taken, "quotes") == [(20, 1), (20, 2), (20, 3), (21, 1)]
+
+
+def test_a_late_change_has_a_number_that_none_of_the_newest_time_has() -> None:
+    said = [(i, at, CHANGE, (1, 0.40, 1)) for i, at in enumerate((20, 21, 20, 21))]
+    assert keys(known({0.40: 5}, {}).take("c", batch(*said)), DELTA) == [(20, 1), (21, 1), (20, 2), (21, 3)]
+
+
+def test_changes_are_counted_before_the_book_is_known_and_on_through_a_state() -> None:
+    said = [(0, 20, CHANGE, (1, 0.40, 1)), *state(1, 20, {0.40: 7}, {}), (2, 20, CHANGE, (1, 0.40, 1))]
+    taken = Books().take("c", batch(*said))
+    assert keys(taken, DELTA) == [(20, 2)]
+    assert keys(taken, "quotes") == [(20, 1), (20, 2)], "of a state it is the number it came with"
+
+
 def test_a_change_before_the_whole_state_says_nothing_and_is_counted() -> None:
-    said = [(0, 20, CHANGE, (1, 1, 0.40, 1)), *state(1, 21, {0.40: 7}, {}), (2, 22, CHANGE, (3, 1, 0.40, 1))]
+    said = [(0, 20, CHANGE, (1, 0.40, 1)), *state(1, 21, {0.40: 7}, {}), (2, 22, CHANGE, (1, 0.40, 1))]
     taken = Books().take("c", batch(*said))
     assert taken.unknown == 1
     assert taken.rows[DELTA]["quantity"].tolist() == [8.0]
@@ -105,7 +131,7 @@ def test_a_change_before_the_whole_state_says_nothing_and_is_counted() -> None:
 
 def test_a_level_below_nothing_puts_the_book_in_doubt_until_the_next_state() -> None:
     books = known({0.40: 5}, {0.60: 5})
-    taken = books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6)), (1, 30, CHANGE, (2, -1, 0.50, 1))))
+    taken = books.take("c", batch((0, 20, CHANGE, (1, 0.40, -6)), (1, 30, CHANGE, (-1, 0.50, 1))))
     assert [(d.instrument_id, d.since_us, d.cause) for d in doubts(taken)] == [(7, 20, "a level fell below nothing")]
     assert tops(taken) == [], "a doubted book tells no top"
     again = books.take("c", batch(*state(0, 40, {0.30: 1}, {0.60: 5})))
@@ -154,16 +180,16 @@ def test_bids_that_reach_the_asks_are_never_told_and_doubted_when_it_lasts() -> 
 def test_each_connection_has_books_of_its_own_and_a_doubt_of_one_is_none_of_its_twin() -> None:
     books = known({0.40: 5}, {})
     books.take("twin", batch(*state(0, 1, {0.40: 5}, {})))
-    taken = books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6))))
+    taken = books.take("c", batch((0, 20, CHANGE, (1, 0.40, -6))))
     assert [doubt.alone for doubt in doubts(taken)] == [False] and books.doubted == set()
-    assert tops(books.take("twin", batch((0, 20, CHANGE, (1, 1, 0.40, -1))))) == [(20, 1, 0.40, 4, 0, 0)]
-    last = books.take("twin", batch((0, 30, CHANGE, (1, 1, 0.40, -6))))
+    assert tops(books.take("twin", batch((0, 20, CHANGE, (1, 0.40, -1))))) == [(20, 1, 0.40, 4, 0, 0)]
+    last = books.take("twin", batch((0, 30, CHANGE, (1, 0.40, -6))))
     assert [doubt.alone for doubt in doubts(last)] == [True] and books.doubted == {7}
 
 
 def test_a_doubted_book_is_trusted_from_its_first_whole_state_on_any_connection() -> None:
     books = known({0.40: 5}, {})
-    books.take("c", batch((0, 20, CHANGE, (1, 1, 0.40, -6))))
+    books.take("c", batch((0, 20, CHANGE, (1, 0.40, -6))))
     books.keep_only([])
     assert books.unheard([7, 8]) == {7}
     assert books.take("next", batch(*state(0, 40, {0.40: 5}, {}))).told == [Trust(7, 40)]
@@ -171,7 +197,7 @@ def test_a_doubted_book_is_trusted_from_its_first_whole_state_on_any_connection(
 
 
 def test_doubt_and_trust_of_one_batch_are_told_in_their_order() -> None:
-    said = [(0, 20, CHANGE, (1, 1, 0.40, -6)), *state(1, 30, {0.40: 5}, {})]
+    said = [(0, 20, CHANGE, (1, 0.40, -6)), *state(1, 30, {0.40: 5}, {})]
     assert [type(one) for one in known({0.40: 5}, {}).take("c", batch(*said)).told] == [Doubt, Trust]
 
 
@@ -208,7 +234,7 @@ def test_a_new_connection_that_is_told_what_the_others_know_shows_nothing(at_us:
 
 def test_a_state_in_the_batch_of_a_hole_ends_the_doubt_about_what_came_between() -> None:
     place, books = Place("v", "book", "0"), known({0.4: 5}, {})
-    said = [(0, 10, CHANGE, (2, 1, 0.4, 1.0)), (1, 20, CHANGE, (4, 1, 0.4, 1.0)), *state(2, 30, {0.4: 9}, {})]
+    said = [(0, 10, CHANGE, (1, 0.4, 1.0)), (1, 20, CHANGE, (1, 0.4, 1.0)), *state(2, 30, {0.4: 9}, {})]
     hole = NumberGap(place, 1, 3, 3, 10, 20, 11, 21)
     found = replay(books, place, "c", batch(*said), [(1, hole)])
     assert found.notes == [BookDoubted(place, 7, 10, "numbers of its subscription are missing"), BookTrusted(place, 7, 30)]
@@ -272,12 +298,31 @@ def test_one_word_between_two_looks_clears_the_suspicion() -> None:
     assert look(books, 3 * LATER) == [LATER + 1]
 
 
+TIMES = st.lists(st.integers(0, 2), min_size=1, max_size=40)  # how long after the one before it each change came
+
+
+@given(TIMES, st.data())
+def test_a_change_that_two_connections_tell_has_one_key_whenever_the_second_joins(steps: list[int], data: st.DataObject) -> None:
+    times = [10 + at for at in np.cumsum(steps).tolist()]
+    said = [(i, at, CHANGE, (1, 0.40, 1)) for i, at in enumerate(times)]
+    starts = [i for i, at in enumerate(times) if not i or at > times[i - 1]]
+    joins, cut = data.draw(st.sampled_from(starts)), data.draw(st.integers(0, len(said)))
+    books = known({0.40: 5}, {})
+    first = keys(books.take("c", batch(*said)), DELTA)
+    books.take("next", batch(*state(0, times[joins], {0.40: 5 + joins}, {})))
+    second = []
+    for part in (said[joins:cut], said[max(joins, cut) :]):
+        second += keys(books.take("next", batch(*part)), DELTA) if part else []
+        books = Books.restore(books.stored())
+    assert second == first[joins:] and len(set(first)) == len(first)
+
+
 levels = st.tuples(st.sampled_from([1, -1]), st.integers(1, 9).map(lambda cents: cents / 100), st.integers(-3, 5))
 
 
 @given(st.lists(levels, max_size=60), st.integers(0, 60))
 def test_a_replay_equals_a_plain_one_however_it_is_cut_and_kept(changes: list[tuple[int, float, int]], cut: int) -> None:
-    said = [(i, i, CHANGE, (i, *change)) for i, change in enumerate(changes)]
+    said = [(i, i, CHANGE, change) for i, change in enumerate(changes)]
     plain: dict[tuple[int, float], float] = {}
     expected = []
     for side, price, change in changes:

@@ -273,7 +273,11 @@ def test_a_socket_that_was_open_and_silent_was_frozen() -> None:
 def holes(connection: Connection, *said: tuple[int, int]) -> list[tuple[int, int, int, int]]:
     """`said`: (scope, number) of each frame."""
     scopes, numbers = np.array([s for s, _ in said]), np.array([n for _, n in said])
-    return connection.holes(Numbered(np.arange(len(said)), scopes, numbers))
+    return connection.count(Numbered(np.arange(len(said)), scopes, numbers))[0]
+
+
+def again(connection: Connection, *numbers: int) -> list[int]:
+    return connection.count(Numbered(np.arange(len(numbers)), np.ones(len(numbers), np.int64), np.array(numbers)))[1]
 
 
 def test_numbers_that_follow_each_other_have_no_hole_wherever_they_begin() -> None:
@@ -292,6 +296,12 @@ def test_a_repeat_or_an_older_number_is_no_hole_and_sets_nothing_back() -> None:
     connection = Connection(0)
     assert holes(connection, (1, 5), (1, 5), (1, 3), (1, 6)) == []
     assert holes(connection, (1, 4), (1, 7)) == []
+
+
+def test_a_frame_that_is_sent_twice_is_known_by_its_number_and_one_that_is_late_is_none() -> None:
+    connection = Connection(0)
+    assert again(connection, 1, 2, 2, 3) == [2]
+    assert again(connection, 3, 3, 5, 4, 5, 6) == [0, 1, 4]
 
 
 @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 30)), min_size=1, max_size=40), st.integers(0, 40))

@@ -80,8 +80,9 @@ def drained(farm: Settings, journal: Journal, board: Board) -> Callable[..., Non
 
 
 def told(query: Query) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
-    levels = query("SELECT update_id, price, quantity FROM book_deltas ORDER BY update_id")
-    return levels, query("SELECT update_id, bid_price, bid_quantity FROM quotes ORDER BY update_id")
+    at = f"(extract(epoch FROM event_at) * 1000000)::int8 - {START_US}"
+    levels = query(f"SELECT {at}, price, quantity FROM book_deltas ORDER BY event_at, update_id")
+    return levels, query(f"SELECT {at}, bid_price, bid_quantity FROM quotes ORDER BY event_at, update_id")
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["in order", "killed"])
@@ -161,6 +162,30 @@ def test_a_new_connection_counts_anew_and_begins_with_its_own_state(journal: Jou
     drained()
     assert told(query)[0] == [(2, 0.40, 6)]
     assert query("SELECT cause FROM data_gaps") == [("disconnected",)]
+
+
+def test_a_change_that_is_sent_twice_is_applied_once(journal: Journal, drained: Callable[..., None], query: Query) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5", b"2 change 0.40 1", b"2 change 0.40 1")
+    drained()
+    socket.send(b"2 change 0.40 1", b"3 change 0.40 1")
+    drained()
+    assert told(query)[0] == [(2, 0.40, 6), (3, 0.40, 7)]
+    assert query("SELECT frames, rows, ignored FROM stream_offsets") == [(5, 1 + 2 + 3, 2)], "a level, changes and tops"
+    assert query("SELECT count(*) FROM data_gaps") == [(0,)]
+
+
+def test_a_change_that_two_connections_tell_is_one_row(journal: Journal, drained: Callable[..., None], query: Query) -> None:
+    one, two = Socket(journal, BOOK, "one"), Socket(journal, BOOK, "two")
+    one.send(b"1 state 0.40 5", b"2 change 0.40 1")
+    two.send(b"2 state 0.40 6")
+    one.send(b"3 change 0.40 1")
+    drained()
+    two.send(b"3 change 0.40 1", b"4 change 0.40 1")
+    drained()
+    levels, tops = told(query)
+    assert levels == [(2, 0.40, 6), (3, 0.40, 7), (4, 0.40, 8)]
+    assert tops == [(1, 0.40, 5), (2, 0.40, 6), (2, 0.40, 6), (3, 0.40, 7), (4, 0.40, 8)], "a state tells its top again"
 
 
 def test_a_frozen_book_is_a_gap_and_is_asked_for_anew_and_then_over_new_connections(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from core.records import BOOK_CHANGES, BOOK_SNAPSHOTS, BOOK_STATES, Columns
-from venues.decoding import floats, integers
+from venues.decoding import constant, floats, integers
 from venues.kalshi import wire
 from venues.kalshi.parts import Part
 
@@ -24,12 +24,14 @@ def yes_prices(prices: Any) -> Any:
 
 
 def states(part: Part) -> dict[str, Columns]:
-    """A book has no time of its own: it is as old as its sending, or else as its arrival."""
+    """A book has no time of its own: it is as old as its sending, or else as its arrival. It comes before every change of its time."""
     books: list[wire.Book] = [row.msg for row in part.rows]
     times = part.times([row.sending_ts_ms for row in part.rows])
-    head = {**part.head(books, times), "update_id": integers([row.seq for row in part.rows])}
+    head = part.head(books, times)
     levels = book_levels(books, yes_price=part.yes_price)
-    return {BOOK_STATES: head} | ({BOOK_SNAPSHOTS.name: spread(head, levels)} if len(levels["at"]) else {})
+    found = {BOOK_STATES: {**head, "update_id": constant(0, len(books))}}
+    numbered = {**head, "update_id": integers([row.seq for row in part.rows])}
+    return found | ({BOOK_SNAPSHOTS.name: spread(numbered, levels)} if len(levels["at"]) else {})
 
 
 def spread(head: Columns, levels: Columns) -> Columns:
@@ -60,7 +62,6 @@ def changes(part: Part) -> dict[str, Columns]:
     price = floats([row.price_dollars for row in deltas])
     columns = {
         **part.head(deltas, part.times([row.ts_ms for row in deltas])),
-        "update_id": integers([row.seq for row in part.rows]),
         "side": side,
         "price": price if part.yes_price else np.where(side == ASK, yes_prices(price), price),
         "change": floats([row.delta_fp for row in deltas]),

@@ -55,9 +55,9 @@ def test_messages_are_stored_and_a_second_copy_changes_nothing(batch: Callable[.
     }
     assert query("SELECT side, price, quantity FROM book_deltas ORDER BY update_id") == [(-1, 0.49, 5.25), (1, 0.46, 7.0)]
     assert query("SELECT update_id, bid_price, bid_quantity, ask_price, ask_quantity FROM quotes ORDER BY update_id") == [
-        (1, 0.45, 2074.0, 0.52, 169.74),
-        (2, 0.45, 2074.0, 0.49, 5.25),
-        (3, 0.46, 7.0, 0.49, 5.25),
+        (0, 0.45, 2074.0, 0.52, 169.74),
+        (1, 0.45, 2074.0, 0.49, 5.25),
+        (2, 0.46, 7.0, 0.49, 5.25),
     ]
     assert query("SELECT venue_trade_id, flags, side FROM trades") == [("2d4334aa-5112-3253-ebea-4958a6ec2c97", 0, -1)]
     assert query("SELECT source, status, payout FROM resolutions") == [("kalshi", "determined", 0.0)]
