@@ -9,6 +9,7 @@ import numpy as np
 from core.records import BOOK_CHANGES, Columns
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, Note, NumberGap, Place
+from tasks.book_rows import HOLES
 from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.order_book import Doubt, Trust
@@ -62,21 +63,12 @@ class Replayed:
 
 
 def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Columns], holes: Sequence[tuple[int, NumberGap]]) -> Replayed:
-    """The batch through the connection's books. A hole in its numbers puts in doubt all that did not begin anew behind it."""
-    taken = books.take(connection_id, rows)
-    told = list(taken.told)
-    wishes = _symbols(rows, {one.instrument_id for one in told if isinstance(one, Doubt)})
-    if holes:
-        (_, first), (last, _) = holes[0], holes[-1]
-        whole = {instrument: event_us for instrument, (frame, event_us) in taken.begun.items() if frame >= last}
-        since_us = first.event_from_us or first.received_to_us
-        cause = "numbers of its subscription are missing"
-        # What they said between the hole and the state, which was asked for before the hole, is as doubtful.
-        for instrument in set(whole) - {one.instrument_id for one in told if isinstance(one, Trust)}:
-            told += [Doubt(instrument, cause, since_us, alone=True), Trust(instrument, whole[instrument])]
-        told += books.doubt_all(connection_id, cause, since_us, but=whole)
-        wishes.add("")
-    return Replayed(taken.rows, _notes(place, told), wishes, taken.unknown)
+    """The batch through the connection's books. A hole in its numbers puts in doubt all that does not begin anew behind it."""
+    frames = [frame for frame, _ in holes]
+    since = [gap.event_from_us or gap.received_to_us for _, gap in holes]
+    taken = books.take(connection_id, {**rows, HOLES: {"frame": np.array(frames, np.int64), "event_at": since}})
+    wishes = {""} if holes else _symbols(rows, {one.instrument_id for one in taken.told if isinstance(one, Doubt)})
+    return Replayed(taken.rows, _notes(place, taken.told), wishes, taken.unknown)
 
 
 def _notes(place: Place, told: Sequence[Doubt | Trust]) -> list[Note]:

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from core.records import BOOK_CHANGES, BOOK_CLAIMS, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES, QUOTES, Columns
+from core.records import BOOK_CHANGES, BOOK_DELTAS, BOOK_SNAPSHOTS, QUOTES, Columns
+from tasks.book_rows import CHANGE, CLAIM, CODES, HOLE, SNAPSHOT, STATE, in_order, lists
 from tasks.order_book import WITNESS_US, Book, Doubt, Trust, book_of, plain
 
 FROZEN = "frozen: a later book was read over REST"
 OUTRUN = "frozen: a new connection was told a later book"
+MISSED = "numbers of its subscription are missing"
 #: Sums of decimals leave dust; no venue quotes finer.
 DIGITS = 6
 
-_STATE, _SNAPSHOT, _DELTA, _CHANGE, _CLAIM = range(5)
-_CODES = {BOOK_STATES: _STATE, BOOK_SNAPSHOTS.name: _SNAPSHOT, BOOK_DELTAS.name: _DELTA, BOOK_CHANGES: _CHANGE, BOOK_CLAIMS: _CLAIM}
 _PLACE_OF_CHANGE = ("event_at", "received_at", "instrument_id", "side", "price")
 _QUOTE = ("instrument_id", "event_at", "received_at", "update_id", "bid_price", "bid_quantity", "ask_price", "ask_quantity")
 _KEPT = {BOOK_SNAPSHOTS.name, BOOK_DELTAS.name}
@@ -31,8 +31,7 @@ class Taken:
 
     rows: dict[str, Columns]
     told: list[Doubt | Trust] = field(default_factory=list)
-    begun: dict[int, tuple[int, int]] = field(default_factory=dict)  # instrument_id -> (frame, event time in us) of its last whole state
-    unknown: int = 0  # changes of books of which no whole state had come: they say nothing
+    unknown: int = 0  # changes that come to nobody knows what, or that another connection tells in better faith
 
 
 class Books:
@@ -46,8 +45,8 @@ class Books:
 
     def take(self, connection_id: str, rows: Mapping[str, Columns]) -> Taken:
         """Replay a batch of one connection. Rows of books carry `frame`, their place in the batch, and `instrument_id`."""
-        parts = {name: columns for name, columns in rows.items() if name in _CODES and len(columns["frame"])}
-        taken = Taken({name: columns for name, columns in rows.items() if name not in _CODES or name in _KEPT})
+        parts = {name: columns for name, columns in rows.items() if name in CODES and len(columns["frame"])}
+        taken = Taken({name: columns for name, columns in rows.items() if name not in CODES or name in _KEPT})
         if parts:
             _Replay(self, connection_id, taken, parts).run()
         return taken
@@ -57,7 +56,7 @@ class Books:
 
     def doubt(self, connection_id: str, instrument_id: int, cause: str, since_us: int) -> Doubt:
         self.of(connection_id)[instrument_id].doubted = True
-        alone = not any(book.known and not book.doubted for book in self._all(instrument_id))
+        alone = not self.held(instrument_id)
         if alone:
             self.doubted.add(instrument_id)
         return Doubt(instrument_id, cause, since_us, alone)
@@ -71,6 +70,10 @@ class Books:
         for other in others:
             other.doubted = True
         return [Doubt(instrument_id, OUTRUN, since_us, alone=True), Trust(instrument_id, book.last_us)]
+
+    def held(self, instrument_id: int) -> bool:
+        """Whether some connection holds the book in good faith."""
+        return any(book.known and not book.doubted for book in self._all(instrument_id))
 
     def _all(self, instrument_id: int) -> list[Book]:
         return [books[instrument_id] for books in self._sets.values() if instrument_id in books]
@@ -99,13 +102,10 @@ class Books:
             number for number in (self.doubted | self.lost).intersection(instruments) if not any(book.known for book in self._all(number))
         }
 
-    def doubt_all(self, connection_id: str, cause: str, since_us: int, *, but: Collection[int] = ()) -> list[Doubt]:
-        """Whatever the connection said after this, `but` of these instruments, may build on something that did not come."""
-        doubts = []
-        for instrument_id, book in self._sets.get(connection_id, {}).items():
-            if book.known and not book.doubted and instrument_id not in but:
-                doubts.append(self.doubt(connection_id, instrument_id, cause, since_us))
-        return doubts
+    def doubt_all(self, connection_id: str, cause: str, since_us: int) -> list[Doubt]:
+        """Whatever the connection says after this may build on something that did not come."""
+        good = [number for number, book in self._sets.get(connection_id, {}).items() if book.known and not book.doubted]
+        return [self.doubt(connection_id, number, cause, since_us) for number in good]
 
     def keep_only(self, connection_ids: Sequence[str]) -> None:
         """Connections that have ended will not say anything more."""
@@ -140,34 +140,36 @@ class _Replay:
         self._levels: list[float] = []
 
     def run(self) -> None:
-        columns = {_CODES[name]: _lists(name, part) for name, part in self._parts.items()}
+        columns = {CODES[name]: lists(name, part) for name, part in self._parts.items()}
         books, touched, at = self._books, self._touched, -1
-        for code, i in zip(*_in_order(self._parts), strict=True):
+        for code, i in zip(*in_order(self._parts), strict=True):
             frame, instrument, event_us, received_us, update_id, side, price, amount = columns[code][i]
-            if touched and (frame != at or code == _CLAIM):
+            if touched and (frame != at or code == CLAIM):
                 self._tell()
             at = frame
+            if code == HOLE:
+                self._taken.told += self._all.doubt_all(self._connection_id, MISSED, event_us)
+                continue
             book = books.get(instrument)
             if book is None:
                 book = books[instrument] = Book()
-            if code == _CLAIM:
+            if code == CLAIM:
                 self._check(instrument, book, event_us, price, amount)
                 continue
-            if code == _CHANGE:
+            if code == CHANGE:
                 update_id = book.number(event_us)
                 self._numbers.append(update_id)
                 self._change(instrument, book, event_us, side < 0, price, amount)
-            elif code == _STATE:
+            elif code == STATE:
                 if instrument in self._all.doubted:
                     self._all.doubted.remove(instrument)
                     self._taken.told.append(Trust(instrument, event_us))
                 self._all.lost.discard(instrument)
                 self._fresh |= set() if book.known else {instrument}
                 book.begin()
-                self._taken.begun[instrument] = (frame, event_us)
             else:
                 book.set(side < 0, price, amount)
-                if code == _SNAPSHOT:  # its state has been told
+                if code == SNAPSHOT:  # its state has been told
                     continue
                 if not book.known and not book.doubted:
                     self._begin_blind(instrument, book, event_us)
@@ -182,11 +184,13 @@ class _Replay:
             self._taken.unknown += 1
             return
         quantity = round(book.sides[ask].get(price, 0.0) + change, DIGITS)
-        self._levels.append(max(quantity, 0.0))
         book.set(ask, price, quantity)
         if quantity < 0 and not book.doubted:
             book.since_us = event_us
             self._doubt(instrument, book, "a level fell below nothing")
+        outdone = book.doubted and self._all.held(instrument)
+        self._taken.unknown += outdone
+        self._levels.append(np.nan if outdone else max(quantity, 0.0))
 
     def _check(self, instrument: int, book: Book, event_us: int, bid: float, ask: float) -> None:
         if book.known and not book.doubted and book.contradicted((bid, ask) != (book.top[0], book.top[2]), event_us):
@@ -227,26 +231,3 @@ class _Replay:
                 rows[BOOK_DELTAS.name] = {name: np.asarray(column)[known] for name, column in numbered.items()}
         if self._quotes:
             rows[QUOTES.name] = {name: np.array(values) for name, values in zip(_QUOTE, zip(*self._quotes, strict=True), strict=True)}
-
-
-def _in_order(parts: Mapping[str, Columns]) -> tuple[list[int], list[int]]:
-    """(kind, place in its columns) of every row as the stream told them: by frame, and in one frame states, levels, changes, claims."""
-    codes = np.concatenate([np.full(len(columns["frame"]), _CODES[name]) for name, columns in parts.items()])
-    places = np.concatenate([np.arange(len(columns["frame"])) for columns in parts.values()])
-    frames = np.concatenate([np.asarray(columns["frame"]) for columns in parts.values()])
-    order = np.argsort(frames * len(_CODES) + codes, kind="stable")
-    return codes[order].tolist(), places[order].tolist()
-
-
-def _lists(name: str, columns: Columns) -> list[tuple[Any, ...]]:
-    """Rows of (frame, instrument, event, received, update id, side, price, quantity or change); of a claim: bid and ask, 0 for none."""
-    count = len(columns["frame"])
-    nothing = [0] * count
-
-    def column(*names: str) -> list[Any]:
-        found = next((columns[name] for name in names if name in columns), None)
-        return nothing if found is None else np.nan_to_num(np.asarray(found)).tolist()
-
-    prices = (column("bid_price"), column("ask_price")) if name == BOOK_CLAIMS else (column("price"), column("quantity", "change"))
-    head = (column("frame"), column("instrument_id"), column("event_at"), column("received_at"), column("update_id"), column("side"))
-    return list(zip(*head, *prices, strict=True))

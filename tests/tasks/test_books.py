@@ -241,6 +241,32 @@ def test_a_state_in_the_batch_of_a_hole_ends_the_doubt_about_what_came_between()
     assert found.wishes == {""}
 
 
+def test_a_hole_puts_in_doubt_what_comes_behind_it_and_nothing_before() -> None:
+    place, books = Place("v", "book", "0"), known({0.4: 5}, {})
+    said = [(i, 10 * i, CHANGE, (1, 0.4, 1.0)) for i in (1, 2, 3)]
+    found = replay(books, place, "c", batch(*said), [(2, NumberGap(place, 1, 3, 3, 10, 20, 11, 21))])
+    assert found.notes == [BookDoubted(place, 7, 10, "numbers of its subscription are missing")]
+    assert found.rows[DELTA]["quantity"].tolist() == [6, 7, 8], "in doubt, and still told"
+    assert found.rows["quotes"]["event_at"].tolist() == [10]
+
+
+def test_what_a_doubted_book_says_counts_for_nothing_while_another_connection_knows_better() -> None:
+    place, books = Place("v", "book", "0"), known({0.4: 5}, {})
+    books.take("next", batch(*state(0, 5, {0.4: 5}, {})))
+    said = [(i, 10 * i, CHANGE, (1, 0.4, 1.0)) for i in (1, 2)]
+    found = replay(books, place, "c", batch(*said), [(1, NumberGap(place, 1, 3, 3, 10, 20, 11, 21))])
+    assert (found.notes, found.wishes, found.unknown) == ([], {""}, 2)
+    assert DELTA not in found.rows
+    assert books.take("next", batch(*said)).rows[DELTA]["quantity"].tolist() == [6, 7]
+
+
+def test_a_level_that_falls_below_nothing_is_not_told_while_another_connection_knows_better() -> None:
+    books = known({0.4: 5}, {})
+    books.take("next", batch(*state(0, 5, {0.4: 9}, {})))
+    taken = books.take("c", batch((0, 20, CHANGE, (1, 0.4, -6.0))))
+    assert [d.alone for d in doubts(taken)] == [False] and DELTA not in taken.rows
+
+
 def test_a_doubt_outlives_its_connection_until_another_one_tells_the_book_whole() -> None:
     books = known({0.4: 5}, {0.5: 5})
     books.doubt_all("c", "numbers are missing", 10)
