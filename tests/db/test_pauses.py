@@ -8,7 +8,7 @@ from psycopg2.extensions import connection as RawConnection
 
 from core.records import Pause
 from db import evidence, pauses, queries
-from db.evidence import GapClosed, GapOpened, Place
+from db.evidence import BookDoubted, BookTrusted, GapClosed, GapOpened, Note, NumberGap, Place, SocketEnded, SocketOpened, SocketProven
 from db.moments import moment
 
 AT = 1_795_300_000_000_000
@@ -68,5 +68,54 @@ def test_a_gap_within_a_pause_is_planned(
     told(Pause(AT, "maintenance", AT + 10 * MINUTE), at_us=AT)
     with connection, connection.cursor() as cursor:
         evidence.write(cursor, [GapOpened(HERE, "disconnected", since_us, since_us, None, "reset"), GapClosed(HERE, until_us, until_us)])
+    queries.run(fresh_database_url, "settle_planned_pauses", slack=pauses.SLACK)
+    assert query("SELECT state FROM data_gaps") == [(state,)]
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        pytest.param([NumberGap(HERE, 1, 3, 4, AT, AT + 1, AT, AT + 1)], id="numbers that did not come"),
+        pytest.param([BookDoubted(HERE, 7, AT, "a level fell below nothing"), BookTrusted(HERE, 7, AT + 1)], id="a book in doubt"),
+    ],
+)
+def test_what_proves_a_loss_is_one_within_a_pause_too(
+    connection: RawConnection, fresh_database_url: str, told: Callable[..., None], query: Query, notes: list[Note]
+) -> None:
+    told(Pause(AT, "maintenance", AT + 10 * MINUTE), at_us=AT)
+    with connection, connection.cursor() as cursor:
+        evidence.write(cursor, notes)
+    before = query("SELECT cause, state FROM data_gaps")
+    queries.run(fresh_database_url, "settle_planned_pauses", slack=pauses.SLACK)
+    assert query("SELECT cause, state FROM data_gaps") == before == [(before[0][0], "missing")]
+
+
+@pytest.mark.parametrize(
+    ("closed_us", "opened_us", "state"),
+    [
+        pytest.param(AT - MINUTE, AT + 11 * MINUTE, "planned", id="a little around it"),
+        pytest.param(AT - 5 * MINUTE, AT + 11 * MINUTE, "missing", id="closed long before"),
+        pytest.param(AT, AT + 15 * MINUTE, "missing", id="opened long after"),
+    ],
+)
+def test_a_channel_that_says_little_was_deaf_from_one_socket_to_the_next(
+    connection: RawConnection,
+    fresh_database_url: str,
+    told: Callable[..., None],
+    query: Query,
+    closed_us: int,
+    opened_us: int,
+    state: str,
+) -> None:
+    told(Pause(AT, "maintenance", AT + 10 * MINUTE), at_us=AT)
+    spoke_us, speaks_us = AT - 40 * MINUTE, AT + 40 * MINUTE
+    notes: list[Note] = [
+        *(SocketOpened(HERE, "before", spoke_us), SocketProven("before", spoke_us), SocketEnded("before", closed_us, "reset")),
+        GapOpened(HERE, "disconnected", spoke_us, spoke_us, None, "reset"),
+        *(SocketOpened(HERE, "after", opened_us), SocketProven("after", speaks_us)),
+        GapClosed(HERE, speaks_us, speaks_us),
+    ]
+    with connection, connection.cursor() as cursor:
+        evidence.write(cursor, notes)
     queries.run(fresh_database_url, "settle_planned_pauses", slack=pauses.SLACK)
     assert query("SELECT state FROM data_gaps") == [(state,)]
