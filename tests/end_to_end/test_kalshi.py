@@ -140,7 +140,8 @@ def maintained(venue: Venue) -> None:
 
 def metadata_and_tape(venue: Venue) -> None:
     """What the tasks bring: rules, prices, one row for a trade that stream and REST both told, and results until they are final."""
-    for sql in ("markets WHERE rules <> ''", "candles", "prices", "instruments WHERE contract_type = 'series'"):
+    untraded = "instruments WHERE contract_type ="
+    for sql in ("markets WHERE rules <> ''", "candles", "prices", f"{untraded} 'series'", f"{untraded} 'fee change'"):
         eventually(lambda sql=sql: counted(venue, sql), lambda sql=sql: f"no {sql}", 200)
     over_rest = "stream_offsets WHERE venue = 'kalshi' AND channel = 'trades' AND rows > 0 AND repeated > 0"
     eventually(lambda: counted(venue, over_rest) == 1, lambda: venue.psql("SELECT * FROM stream_offsets"), 200)

@@ -1,7 +1,7 @@
 """The polls of Kalshi: what is asked how often, and what each reply means. Must not know HTTP, clocks or budgets."""
 
 from core.venue import INSTRUMENTS, UNRESOLVED, Poll
-from venues.kalshi import candles, exchange, markets, prices, tape
+from venues.kalshi import candles, exchange, fees, markets, prices, tape
 from venues.kalshi.exchange import kept, requester
 from venues.kalshi.replies import follow
 
@@ -9,7 +9,7 @@ from venues.kalshi.replies import follow
 _EVENT_PAGES = 400
 #: A thousand trades a page, of three minutes.
 _TRADE_PAGES = 100
-_FEES, _EVENT_FEES, _LIMITS, _CUTOFF = "series_fee_changes", "event_fee_changes", "account_limits", "historical_cutoff"
+_LIMITS, _CUTOFF = "account_limits", "historical_cutoff"
 
 POLLS = (
     Poll(markets.SERIES, 3600, markets.request_series, markets.parse_series, queue="metadata"),
@@ -35,11 +35,16 @@ POLLS = (
     Poll(candles.POLL, 60, candles.request_candles, candles.parse_candles, about=INSTRUMENTS),
     Poll(exchange.STATUS, 30, exchange.request_status, exchange.parse_status),
     Poll(exchange.SCHEDULE, 3600, exchange.request_schedule, exchange.parse_schedule),
-    # Fees as they are stand with series and events; what is to come is kept as sent, and so are limits and cut-off.
-    Poll(_FEES, 3600, requester(_FEES, "/series/fee_changes", show_historical="true"), kept("series_fee_change_arr")),
+    # Fees as they are stand with series and events.
     Poll(
-        *(_EVENT_FEES, 3600, requester(_EVENT_FEES, "/events/fee_changes", limit=1000), kept("event_fee_changes")),
-        follow=follow(_EVENT_FEES, "/events/fee_changes"),
+        *(fees.OF_SERIES, 3600, requester(fees.OF_SERIES, "/series/fee_changes", show_historical="true")),
+        fees.parser("series_fee_change_arr"),
+        queue="metadata",
+    ),
+    Poll(
+        *(fees.OF_EVENTS, 3600, requester(fees.OF_EVENTS, "/events/fee_changes", limit=1000), fees.parser("event_fee_changes")),
+        queue="metadata",
+        follow=follow(fees.OF_EVENTS, "/events/fee_changes"),
         max_pages=20,
     ),
     Poll(_LIMITS, 3600, requester(_LIMITS, "/account/limits"), kept("read"), login=True),

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from venues.decoding import NotNegative, Positive, Symbol
 from venues.kalshi.wire import Book, Level, Price, Seconds, Side, Uuid
@@ -78,6 +78,19 @@ OF_SERIES = (
     *("title", "category", "categories", "tags", "frequency", "fee_type", "fee_multiplier", "settlement_sources", "contract_terms_url"),
     *("contract_url", "additional_prohibitions", "exchange_index"),
 )
+
+
+class FeeChange(Struct):
+    """Of a series, or of an event that goes its own way; there null takes back what was said before."""
+
+    id: Symbol
+    series_ticker: str
+    scheduled_ts: datetime
+    event_ticker: str | UnsetType = UNSET
+    fee_type: str | UnsetType = UNSET
+    fee_multiplier: float | UnsetType = UNSET
+    fee_type_override: str | UnsetType | None = UNSET
+    fee_multiplier_override: float | UnsetType | None = UNSET
 
 
 class Quoted(Struct, gc=False):

@@ -23,8 +23,8 @@ def test_the_polls_and_how_often_they_run() -> None:
         ("candlesticks", 60, "instruments", "snapshots", None),
         ("exchange_status", 30, "venue", "snapshots", None),
         ("exchange_schedule", 3600, "venue", "snapshots", None),
-        ("series_fee_changes", 3600, "venue", "snapshots", None),
-        ("event_fee_changes", 3600, "venue", "snapshots", None),
+        ("series_fee_changes", 3600, "venue", "metadata", None),
+        ("event_fee_changes", 3600, "venue", "metadata", None),
         ("account_limits", 3600, "venue", "snapshots", True),
         ("historical_cutoff", 3600, "venue", "snapshots", None),
         ("market_trades", None, "instruments", "backfill", None),
@@ -208,8 +208,6 @@ def test_a_window_that_cannot_be_read_is_rejected() -> None:
 # --- what is kept as sent
 
 KEPT = {
-    "series_fee_changes": {"series_fee_change_arr": [{"series_ticker": "KXGOLD15M", "fee_type": "quadratic", "fee_multiplier": 1}]},
-    "event_fee_changes": {"event_fee_changes": [], "cursor": ""},
     "account_limits": {"usage_tier": "basic", "read": {"refill_rate": 200, "bucket_capacity": 400}, "write": {}},
     "historical_cutoff": {"market_settled_ts": "2026-05-11T00:00:00Z", "trades_created_ts": "2026-05-11T00:00:00Z"},
 }
@@ -223,6 +221,47 @@ def test_what_has_no_table_is_kept_as_sent(poll: str) -> None:
 
 @pytest.mark.parametrize("poll", KEPT)
 def test_a_reply_that_does_not_hold_what_it_should_is_bad(poll: str) -> None:
+    with pytest.raises(BadReply):
+        parse(poll, {"error": "too many requests"})
+
+
+# --- changes of fees
+
+FEES = {"id": "c-1", "series_ticker": "KXGOLD15M", "fee_type": "quadratic", "fee_multiplier": 0.5, "scheduled_ts": "2026-08-11T00:00:00Z"}
+OVERRIDE = {"id": "c-2", "event_ticker": "E", "series_ticker": "S", "scheduled_ts": "2026-08-11T00:00:00Z", "fee_type_override": None}
+
+
+@pytest.mark.parametrize(
+    ("poll", "body", "symbol", "attributes"),
+    [
+        (
+            "series_fee_changes",
+            {"series_fee_change_arr": [FEES]},
+            "fee change c-1",
+            {"series_ticker": "KXGOLD15M", "fee_type": "quadratic", "fee_multiplier": 0.5},
+        ),
+        (
+            "event_fee_changes",
+            {"event_fee_changes": [OVERRIDE], "cursor": ""},
+            "fee change c-2",
+            {"event_ticker": "E", "series_ticker": "S", "fee_type_override": None},
+        ),
+    ],
+)
+def test_a_change_of_fees_is_kept_from_when_it_is_planned(poll: str, body: dict, symbol: str, attributes: dict) -> None:
+    (row,) = parse(poll, body).instruments
+    assert (row.symbol, row.contract_type, row.attributes) == (symbol, "fee change", attributes)
+    assert row.listed_at_us == 1_786_406_400_000_000
+
+
+@pytest.mark.parametrize("change", [{"id": ""}, {"id": "a\0"}, {"scheduled_ts": "soon"}, {"scheduled_ts": "0001-01-01T00:00:00Z"}])
+def test_a_change_of_fees_that_cannot_be_read_is_rejected(change: dict) -> None:
+    decoded = parse("series_fee_changes", {"series_fee_change_arr": [FEES | change, FEES]})
+    assert len(decoded.instruments) == 1 and [one.frame for one in decoded.rejected] == [0]
+
+
+@pytest.mark.parametrize("poll", ["series_fee_changes", "event_fee_changes"])
+def test_changes_of_fees_that_are_none_are_bad(poll: str) -> None:
     with pytest.raises(BadReply):
         parse(poll, {"error": "too many requests"})
 
