@@ -35,6 +35,8 @@ class Channel:
     numbered: bool = False  # the venue numbers its frames, each subscription by itself: Decoded.numbered
     login: bool = False  # with credentials a connection subscribes once the login of its greeting is answered
     raw: bool = False  # every change by itself, where a login gives that; set by the streamer on a connection whose login is in force
+    #: (name, value) of what is asked for with every subscription and changes what frames mean: it stands in the journal before them
+    terms: tuple[tuple[str, str | bool], ...] = ()
     book_tops: bool = False  # the top of each book is written to quotes: for a venue without a feed of best prices
 
 

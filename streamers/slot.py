@@ -197,7 +197,12 @@ class Slot:
             venue.limits,
             self.symbols,
             # Without the query: some venues carry keys there.
-            about={"url": f"{parts.hostname}{parts.path}", "incarnation": wiring.incarnation, "shard": self.stream.shard},
+            about={
+                "url": f"{parts.hostname}{parts.path}",
+                "incarnation": wiring.incarnation,
+                "shard": self.stream.shard,
+                "terms": dict(self._channel.terms),
+            },
             # An address that does not depend on the symbols cannot have named them.
             url_subscribes=url != self._url(()),
             greeting=venue.stream.greeting(self._channel, wiring.credentials),

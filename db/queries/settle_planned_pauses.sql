@@ -5,7 +5,7 @@ SET cause = 'planned pause', state = 'planned', detail = concat_ws('; ', g.detai
     evidence = evidence || jsonb_build_array(jsonb_build_object('at', now(), 'state', 'planned', 'reason', p.reason))
 FROM planned_pauses p
 WHERE g.venue = p.venue
-  AND g.state IN ('missing', 'unfillable')
+  AND g.state IN ('missing', 'filling', 'partly filled', 'unfillable')
   AND g.cause IN ('disconnected', 'frozen', 'silent')
   AND g.found_at > now() - INTERVAL '3 days'
   AND greatest(

@@ -7,7 +7,7 @@ import pytest
 from psycopg2.extensions import connection as RawConnection
 
 from core.records import Pause
-from db import evidence, pauses, queries
+from db import evidence, gaps, pauses, queries
 from db.evidence import BookDoubted, BookTrusted, GapClosed, GapOpened, Note, NumberGap, Place, SocketEnded, SocketOpened, SocketProven
 from db.moments import moment
 
@@ -118,4 +118,19 @@ def test_a_channel_that_says_little_was_deaf_from_one_socket_to_the_next(
     with connection, connection.cursor() as cursor:
         evidence.write(cursor, notes)
     queries.run(fresh_database_url, "settle_planned_pauses", slack=pauses.SLACK)
+    assert query("SELECT state FROM data_gaps") == [(state,)]
+
+
+@pytest.mark.parametrize(("reached", "state"), [("filling", "planned"), ("filled", "filled")])
+def test_a_gap_within_a_pause_is_planned_even_while_somebody_fills_it_and_what_is_filled_stays_so(
+    connection: RawConnection, fresh_database_url: str, told: Callable[..., None], query: Query, reached: str, state: str
+) -> None:
+    told(Pause(AT, "maintenance", AT + 10 * MINUTE), at_us=AT)
+    with connection, connection.cursor() as cursor:
+        evidence.write(cursor, [GapOpened(HERE, "disconnected", AT, AT, None, "reset"), GapClosed(HERE, AT + MINUTE, AT + MINUTE)])
+        cursor.execute("UPDATE data_gaps SET state = %s RETURNING gap_id", (reached,))
+        (gap_id,) = cursor.fetchone()
+    queries.run(fresh_database_url, "settle_planned_pauses", slack=pauses.SLACK)
+    with connection, connection.cursor() as cursor:
+        assert not gaps.move(cursor, gap_id, gaps.FILLED, "read again"), "its job has nothing to say any more"
     assert query("SELECT state FROM data_gaps") == [(state,)]

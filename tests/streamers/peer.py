@@ -114,7 +114,14 @@ class FixedStream(TinyStream):
         return []
 
 
-TRADES = Channel("trades", "trades", instruments_per_connection=3, first_frame_seconds=10.0, idle_seconds=30.0)
+TRADES = Channel(
+    "trades",
+    "trades",
+    instruments_per_connection=3,
+    first_frame_seconds=10.0,
+    idle_seconds=30.0,
+    terms=(("prices", "of YES"),),
+)
 LIMITS = Limits(weight_per_minute=1000, messages_per_second=10.0, connection_seconds=86_400.0)
 
 

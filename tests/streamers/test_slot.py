@@ -96,7 +96,7 @@ def test_every_frame_is_appended_once_and_in_order(library: str) -> None:
         assert on.frames == [text.encode() for text in sent]
         said = fields_of(on.batches)
         assert said.types == [CONNECTED, PROVEN, DISCONNECTED]
-        about = {"url": "127.0.0.1/trades", "incarnation": "i1", "shard": "0", "subscriptions": ["A", "B"]}
+        about = {"url": "127.0.0.1/trades", "incarnation": "i1", "shard": "0", "terms": {"prices": "of YES"}, "subscriptions": ["A", "B"]}
         assert said.events[0] == (CONNECTED, about)
         assert said.events[-1] == (DISCONNECTED, {"cause": "stopped"})
         assert [batch.batch_no for batch in on.batches] == list(range(len(on.batches)))

@@ -24,6 +24,7 @@ VENUE = Venue(
             idle_seconds=300,
             continuous=False,
             numbered=True,
+            terms=stream.TERMS,
             book_tops=True,
         ),
         # Most markets trade a few times an hour.

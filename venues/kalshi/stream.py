@@ -22,6 +22,8 @@ _PATH = "/trade-api/ws/v2"
 #: A socket counts its subscriptions from 1, in the order of their channels (every recorded session). The ticker rides with the
 #: books: it is the venue's own word on their tops.
 _CHANNELS = {ORDERBOOK: (ORDERBOOK, TICKER)}
+#: What prices of NO are without a word is going to change, so that they are asked for as prices of YES.
+TERMS = (("use_yes_price", True),)
 #: Errors after which a subscription is dead: something broke, or we were too slow.
 _TERMINAL = (10, 25)
 
@@ -39,15 +41,14 @@ def headers(channel: Channel, credentials: Mapping[str, str], now_us: int) -> Ma
 
 
 def subscribe(channel: Channel, symbols: Sequence[str], request_id: int) -> Sequence[str]:
-    """Subscribing again adds markets to the subscription there is. Prices of NO are asked for as prices of YES, since what they are
-    without a word is going to change."""
+    """Subscribing again adds markets to the subscription there is."""
     if not symbols:
         return ()
     if channel.name in (LIFECYCLE, COMBO_LIFECYCLE):
         return (_command("subscribe", {"channels": list(symbols)}, request_id),)
     wanted: dict[str, Any] = {"channels": list(_channels(channel)), "market_tickers": list(symbols), "skip_ticker_ack": True}
     if ORDERBOOK in wanted["channels"]:
-        wanted["use_yes_price"] = True
+        wanted |= dict(TERMS)
     if TICKER in wanted["channels"]:
         wanted["send_initial_snapshot"] = True
     return (_command("subscribe", wanted, request_id),)
