@@ -39,7 +39,6 @@ class Lifecycle:
     def _advance(self, symbol: int, row: Listing, now_us: int) -> None:
         if row.status == "initialized" and row.open_us <= now_us:
             self.change(symbol, "active", now_us)
-            self._venue.market.forget(symbol)  # it was empty so far
         elif row.status in ("active", "inactive") and row.close_us <= now_us:
             self._close(symbol, now_us)
         elif row.status == "closed" and row.close_us + DETERMINED_AFTER_US <= now_us:

@@ -57,7 +57,7 @@ class Market:
         return self.random.choices(self._busy, cum_weights=self._weights, k=count) if self._busy and count else []
 
     def book(self, symbol: int) -> Book:
-        """Begun when somebody first looks; empty unless the market trades."""
+        """Begun when somebody first looks; empty unless the market trades. Who has seen it empty is told of every order that comes."""
         if symbol not in self._books:
             row = self.listings[symbol]
             grid = prices(row.structure)
@@ -70,9 +70,6 @@ class Market:
         """A market that closes takes its orders with it."""
         book = self.book(symbol)
         book.sides = {YES: {}, NO: {}}
-
-    def forget(self, symbol: int) -> None:
-        self._books.pop(symbol, None)
 
     def regrid(self, symbol: int, sides: dict[int, Side]) -> None:
         """The same orders in another grid, which the listing names already."""

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
+from tests.sandbox.kalshi.test_streams import replayed
+
 ROLLING = "KXBTC15M"
 
 
@@ -44,6 +46,17 @@ def test_the_life_of_a_short_market(client: Any, get: Any, ask: Any) -> None:
     assert row["settlement_value_dollars"] == determined["settlement_value"] in ("0.0000", "1.0000")
     last = peer.of("orderbook_delta")[-1]["msg"]["ts_ms"]
     assert last / 1000 <= market["close_ts"] + 1.2
+
+
+def test_who_has_seen_a_market_before_it_opens_is_told_of_every_order(client: Any) -> None:
+    with client() as peer:
+        peer.subscribe("market_lifecycle_v2")
+        name = created(peer)["market_ticker"]
+        sid = peer.subscribe("orderbook_delta", name)
+        peer.until(lambda _: len(peer.of("orderbook_delta")) > 3)
+        peer.send("update_subscription", sid=sid, market_tickers=[name], action="get_snapshot")
+        peer.until(lambda _: len(peer.of("orderbook_snapshot")) == 2)
+    assert replayed(peer.frames)[name]
 
 
 def test_a_provisional_market_vanishes(client: Any, ask: Any, get: Any, poll: Any) -> None:
