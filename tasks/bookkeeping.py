@@ -71,6 +71,11 @@ def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Co
     return Replayed(taken.rows, _notes(place, taken.told), wishes, taken.unknown)
 
 
+def ended(books: Books, place: Place, live: Sequence[str]) -> list[Note]:
+    """What is not known any more now that only these connections live."""
+    return _notes(place, books.keep_only(live))
+
+
 def _notes(place: Place, told: Sequence[Doubt | Trust]) -> list[Note]:
     """A twin that holds the book in good faith keeps it whole: what is asked for anew then is no gap."""
     notes: list[Note] = []

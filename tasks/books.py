@@ -16,6 +16,7 @@ from tasks.order_book import WITNESS_US, Book, Doubt, Trust, book_of, plain
 
 FROZEN = "frozen: a later book was read over REST"
 OUTRUN = "frozen: a new connection was told a later book"
+OUTLIVED = "the connection that knew it better has ended"
 MISSED = "numbers of its subscription are missing"
 #: Sums of decimals leave dust; no venue quotes finer.
 DIGITS = 6
@@ -107,11 +108,16 @@ class Books:
         good = [number for number, book in self._sets.get(connection_id, {}).items() if book.known and not book.doubted]
         return [self.doubt(connection_id, number, cause, since_us) for number in good]
 
-    def keep_only(self, connection_ids: Sequence[str]) -> None:
-        """Connections that have ended will not say anything more."""
+    def keep_only(self, connection_ids: Sequence[str]) -> list[Doubt]:
+        """Connections that have ended will not say anything more. Where one held a book in good faith and those that are left do not,
+        nobody knows it since its last word."""
         gone = [self._sets.pop(name) for name in set(self._sets) - set(connection_ids)]
-        known = {number for books in gone for number, book in books.items() if book.known}
-        self.lost |= {number for number in known if not any(book.known for book in self._all(number))}
+        ended = [(number, book) for books in gone for number, book in books.items() if book.known]
+        unknown = {number for number, _ in ended if not any(book.known for book in self._all(number))}
+        self.lost |= unknown
+        outlived = {number: book.last_us for number, book in ended if not book.doubted and number not in unknown and not self.held(number)}
+        self.doubted.update(outlived)
+        return [Doubt(number, OUTLIVED, last_us, alone=True) for number, last_us in outlived.items()]
 
     def stored(self) -> dict[str, Any]:
         """What `restore` needs, of plain values."""

@@ -15,7 +15,7 @@ from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.writing import Listing, Work
 from tasks import subscriptions
-from tasks.bookkeeping import follow, number_gaps, once, replay, witnessed
+from tasks.bookkeeping import ended, follow, number_gaps, once, replay, witnessed
 from tasks.continuity import first_moment
 from tasks.reader import RawEntry, Reader
 from venues.errors import Unreadable
@@ -148,7 +148,7 @@ def _hear_event(reader: Reader, page: _Page, header: Header) -> None:
     told = subscriptions.notes_of(reader.sockets.place, header, reader.known)
     _note(page, told)
     if reader.books is not None:
-        reader.books.keep_only(reader.sockets.live)
+        page.notes += ended(reader.books, reader.sockets.place, reader.sockets.live)
         reader.books.doubted.update(note.instrument_id for note in told if isinstance(note, Silent))
 
 

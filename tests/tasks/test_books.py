@@ -260,6 +260,15 @@ def test_what_a_doubted_book_says_counts_for_nothing_while_another_connection_kn
     assert books.take("next", batch(*said)).rows[DELTA]["quantity"].tolist() == [6, 7]
 
 
+def test_a_doubted_book_that_outlives_the_one_that_was_whole_is_known_to_nobody() -> None:
+    books = known({0.4: 5}, {})
+    books.doubt_all("c", "numbers are missing", 3)
+    books.take("next", batch(*state(0, 5, {0.4: 5}, {})))
+    assert books.keep_only(["c", "next"]) == []
+    assert [(d.instrument_id, d.since_us, d.alone) for d in books.keep_only(["c"])] == [(7, 5, True)]
+    assert books.take("c", batch(*state(0, 9, {0.4: 5}, {}))).told == [Trust(7, 9)]
+
+
 def test_a_level_that_falls_below_nothing_is_not_told_while_another_connection_knows_better() -> None:
     books = known({0.4: 5}, {})
     books.take("next", batch(*state(0, 5, {0.4: 9}, {})))
