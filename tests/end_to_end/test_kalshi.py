@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif("kalshi" not in VENUES, reason="its folder is de
 
 SECONDS = float(os.environ.get("KALSHI_SECONDS", "20"))
 RATE = os.environ.get("KALSHI_RATE", "300")
-BOOKS = "orderbook_delta"
+BOOKS, LIFECYCLE = "orderbook_delta", "market_lifecycle_v2"
 KINDS = {"trades", "tickers", "book_deltas", "book_snapshots", "resolutions"}
 #: (kind, fields)
 FAULTS = [
@@ -119,14 +119,16 @@ def test_gaps_dead_subscriptions_and_maintenance(venue: Venue) -> None:
 
 def maintained(venue: Venue) -> None:
     """The exchange closes, says so, and comes back: what was not heard meanwhile is planned."""
+    lifecycle_heard(venue)
     before = int(venue.psql("SELECT coalesce(max(gap_id), 0) FROM data_gaps")[0][0])
     number = venue.prepare("maintenance", seconds=20)
     venue.send_task("tasks.snapshots.poll", "kalshi", "exchange_schedule")
     venue.send_task("tasks.snapshots.poll", "kalshi", "exchange_status")
-    deaf = f"data_gaps WHERE gap_id > {before} AND channel IN ('{BOOKS}', 'trade') AND instrument_id IS NULL"
-    eventually(lambda: counted(venue, deaf) >= 2)
+    deaf = f"data_gaps WHERE gap_id > {before} AND channel IN ('{BOOKS}', 'trade', '{LIFECYCLE}') AND instrument_id IS NULL"
+    eventually(lambda: counted(venue, deaf) >= 3)
     eventually(lambda: not venue.is_active(number), lambda: "maintenance has not ended")
     healthy(venue)
+    lifecycle_heard(venue)
     eventually(lambda: not counted(venue, f"{deaf} AND received_to IS NULL"), lambda: venue.psql(f"SELECT * FROM {deaf}"), 300)
 
     def planned() -> bool:
@@ -138,6 +140,18 @@ def maintained(venue: Venue) -> None:
     eventually(planned, lambda: venue.psql(f"SELECT cause, state, detail FROM {deaf}"))
     announced = "venue = 'kalshi' AND reason = 'maintenance window' AND since_at BETWEEN now() - INTERVAL '1 hour' AND now()"
     assert counted(venue, f"planned_pauses WHERE {announced}") == 1
+
+
+def lifecycle_heard(venue: Venue) -> None:
+    """Nothing happens to a market for as long as it may; here something does, until its channel has heard of it."""
+
+    def heard() -> bool:
+        venue.misbehave("amend")
+        return not counted(venue, f"data_gaps WHERE channel = '{LIFECYCLE}' AND state = 'open'") and bool(
+            counted(venue, f"sessions WHERE channel = '{LIFECYCLE}' AND proven_at IS NOT NULL AND ended_at IS NULL")
+        )
+
+    eventually(heard, lambda: venue.psql(f"SELECT * FROM sessions WHERE channel = '{LIFECYCLE}'"))
 
 
 def metadata_and_tape(venue: Venue) -> None:
