@@ -32,6 +32,8 @@ class Farm:
     def __init__(self, home: Path, **environ: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not environment.is_setting(name)}
         self.home = home
+        if home.is_dir():
+            home.chmod(0o711)  # root's servers run as another account, and keep their data elsewhere where they may not enter
         self._environ = {**kept, "FARM_HOME": str(home), **_ports(home), **environ}
 
     def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
