@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +66,9 @@ class Ledger:
         return np.concatenate([comparison.empty(), *(block[np.isin(block["key"], wanted)] for block in rows)])
 
     def first_event_us(self, comparison: Comparison) -> int | None:
-        first = next(self.records(comparison, _FOREVER), None)
-        return None if first is None else int(first["event_us"].min())
+        """Of all records where a state is told anew: it stands since its own last change."""
+        blocks = self.records(comparison, _FOREVER)
+        return min((int(block["event_us"].min()) for block in (blocks if comparison.told_again else islice(blocks, 1))), default=None)
 
     def _dtype(self, comparison: Comparison) -> np.dtype[Any]:
         return np.dtype([tuple(field) for field in self._json(f"{comparison.segments}.dtype.json")])

@@ -42,12 +42,14 @@ def last_trade_text(units: int) -> str:
 
 @dataclass(slots=True)
 class Book:
-    """`bids` and `asks` of the first token, units -> size; `hashes` of both tokens' states since `changed_ms`."""
+    """`bids` and `asks` of the first token, units -> size; `hashes` of both tokens' states since `changed_ms`, `noted` of those that REST
+    has told last."""
 
     bids: dict[int, int] = field(default_factory=dict)
     asks: dict[int, int] = field(default_factory=dict)
     changed_ms: int = 0
     hashes: tuple[str, str] = ("", "")
+    noted: list[str] = field(default_factory=lambda: ["", ""])
 
     def set(self, side: int, units: int, micro: int) -> None:
         levels = self.bids if side == BID else self.asks

@@ -60,6 +60,7 @@ class Clob:
 
     def _book(self, token: str) -> str:
         market, side, book = self._state(token)
+        self._venue.market_feed.note_book(market, book, side)
         return book.summary(market, side, book.hashes[side])
 
     def _books(self, asked: list[dict[str, Any]]) -> Text:

@@ -66,10 +66,11 @@ class Feed:
         for frame in frames:
             self._write(frame)
 
-    def note_top(self, values: tuple[Any, ...]) -> None:
-        """The top of a book that is about to be sent whole: no event, but who reads the book has this top then."""
-        symbol, event_us, *rest = values
-        self._venue.record("quotes", np.array([(symbol, event_us, self._venue.clock.now_us(), *rest, 0, NONE)], KINDS["quotes"]))
+    def note(self, rows: list[tuple[str, tuple[Any, ...]]]) -> None:
+        """What is no event and may be known all the same: the top of a book that is about to be sent whole, a book that REST tells."""
+        kind, now_us = rows[0][0], self._venue.clock.now_us()
+        found = [(symbol, event_us, now_us, *rest, 0, NONE) for _, (symbol, event_us, *rest) in rows]
+        self._venue.record(kind, np.array(found, KINDS[kind]))
 
     def _fate(self, frame: Frame) -> int:
         for kind in STRIKES:

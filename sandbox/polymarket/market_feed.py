@@ -95,16 +95,22 @@ class MarketFeed:
                 self._venue.feed.tell(frame)
 
     def snapshot(self, market: Market, book: Book, token: int) -> list[tuple[str, tuple[Any, ...]]]:
-        """The records of a whole book, one a level."""
+        """The records of a whole book, one a level; of an empty one, nothing at a price of 0."""
         head = (2 * market.number + token, book.changed_ms * 1000, names.number_of(book.hashes[token]))
         bids, asks = book.levels(token)
-        levels = [(BID, *level) for level in bids] + [(ASK, *level) for level in asks]
-        return [("books", (*head, side, units / UNIT, float(size_text(micro)))) for side, units, micro in levels]
+        levels = [(BID, *level) for level in bids] + [(ASK, *level) for level in asks] or [(BID, 0, 0)]
+        return [("book_snapshots", (*head, side, units / UNIT, float(size_text(micro)))) for side, units, micro in levels]
+
+    def note_book(self, market: Market, book: Book, token: int) -> None:
+        """REST is about to tell this state: on record once, as no socket may have been given it."""
+        if book.noted[token] != book.hashes[token]:
+            book.noted[token] = book.hashes[token]
+            self._venue.feed.note(self.snapshot(market, book, token))
 
     def greeting(self, market: Market, token: int, now_ms: int) -> tuple[bytes, list[tuple[str, tuple[Any, ...]]]]:
         """The first book of a subscription, and its records."""
         book = self._venue.flow.book(market, now_ms)
-        self._venue.feed.note_top(self._quote(market, book, token, book.changed_ms))
+        self._venue.feed.note([("quotes", self._quote(market, book, token, book.changed_ms))])
         return wire.book(market, token, book, greeting=True), self.snapshot(market, book, token)
 
     def prints(self, now_ms: int) -> None:

@@ -46,4 +46,4 @@ QUOTE = np.dtype(
         *TAIL,
     ]
 )
-KINDS = {"trades": TRADE, "book_deltas": DELTA, "books": SNAPSHOT, "quotes": QUOTE}
+KINDS = {"trades": TRADE, "book_deltas": DELTA, "book_snapshots": SNAPSHOT, "quotes": QUOTE}

@@ -115,7 +115,7 @@ def test_changes_received_are_those_in_the_ledger(sandbox: Any, client: Any, tok
         assert row["side"] == (1 if change["side"] == "BUY" else -1)
         assert (row["bid"], row["ask"]) == (float(change["best_bid"]), float(change["best_ask"]))
     assert {len(event["price_changes"]) for event in peer.of("price_change")} >= {2, 4}, "both tokens; two levels of a sweep"
-    books = delivered(sandbox, "books", since)
+    books = delivered(sandbox, "book_snapshots", since)
     assert len(books) == sum(len(event["bids"]) + len(event["asks"]) for event in peer.of("book"))
 
 

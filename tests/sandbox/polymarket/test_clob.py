@@ -24,6 +24,18 @@ def test_a_batch_has_a_bound(sandbox: Any) -> None:
     assert sandbox.ask(f"{CLOB}/books", {"token_id": names[0]})[0] == 400
 
 
+def test_a_book_that_was_asked_for_is_on_the_ledger_once_and_as_given_to_no_socket(launch: Any) -> None:
+    running, _ = launch("--rate", "0", "--markets", "20", "--market-seconds", "0")
+    token = running.symbols()[7]
+    book = running.get(f"{CLOB}/book?token_id={token}")
+    assert running.ask(f"{CLOB}/books", [{"token_id": token}])[1] == [book]
+    rows = running.records("book_snapshots")
+    assert len(rows) == len(book["bids"]) + len(book["asks"])
+    assert set(rows["symbol"]) == {7} and set(rows["delivered"]) == {0} and set(rows["event_us"]) == {int(book["timestamp"]) * 1000}
+    assert set(rows["update_id"]) == {int(book["hash"][:16], 16) >> 1}
+    assert sorted(rows["price"][rows["side"] == 1]) == [float(level["price"]) for level in book["bids"]]
+
+
 @pytest.mark.parametrize(("token", "status"), [("1" * 77, 404), ("nonsense", 400), ("", 400)])
 def test_a_token_without_a_book(sandbox: Any, token: str, status: int) -> None:
     answer = sandbox.ask(f"{CLOB}/book?token_id={token}")

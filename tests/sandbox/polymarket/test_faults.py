@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 TORN, SKIPPED, REPEATED, REORDERED, CORRUPTED = 1, 2, 3, 4, 5
-KINDS = {"price_change": "book_deltas", "last_trade_price": "trades", "book": "books"}
+KINDS = {"price_change": "book_deltas", "last_trade_price": "trades", "book": "book_snapshots"}
 GAMMA, CLOB, DATA = "/polymarket/gamma", "/polymarket/clob", "/polymarket/data"
 
 
