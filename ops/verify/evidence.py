@@ -5,7 +5,7 @@ from typing import Any
 
 from psycopg2.extensions import connection as RawConnection
 
-from core.records import KINDS
+from core.records import KINDS, QUOTES
 from db.moments import micros, moment
 from ops.verify.explain import Gap
 from venues import VENUES
@@ -30,6 +30,10 @@ class Evidence:
 
     def __init__(self, connection: RawConnection, venue: str, channels: list[str]) -> None:
         self._connection, self._venue, self._channels = connection, venue, channels
+
+    def derived(self, kind: str) -> bool:
+        """Whether rows of the kind come out of replayed books, and so say nothing while those are in doubt."""
+        return kind == QUOTES.name and any(channel.book_tops for channel in VENUES[self._venue].channels)
 
     def instruments(self) -> dict[str, int]:
         """symbol -> instrument_id."""

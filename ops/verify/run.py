@@ -113,10 +113,10 @@ class Case:
         return join
 
     def _explained(self, outcome: Outcome, absent: Rows, unmatched: Rows, first_us: int) -> Verdict:
-        gaps, replayed = self._evidence.gaps(self._numbers), self._comparison.replayed
+        gaps, replayed = self._evidence.gaps(self._numbers), self._comparison.replayed or self._evidence.derived(self._comparison.kind)
         doubts = [gap for gap in gaps if gap.cause == DOUBT and gap.symbol is not None] if replayed else []
         extras = explain_unmatched(
-            unmatched, absent, self._ledger.with_keys(self._comparison, unmatched["key"]), doubts, over_rest=not replayed
+            unmatched, absent, self._ledger.with_keys(self._comparison, unmatched["key"]), doubts, over_rest=not self._comparison.replayed
         )
         for place, row in extras.moved:
             outcome.add_different(absent[place : place + 1], [row])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ops.verify.ledger import Ledger, LedgerUnreadable, venues
 from ops.verify.run import Case
 from ops.verify.settle import Unsettled, settle
 from ops.verify.table import TableReader, numbered
+from venues import VENUES
 
 BEGIN_US = 1_700_000_000_000_000
 BEGIN = "TIMESTAMPTZ '2023-11-14 22:13:20+00'"
@@ -155,6 +157,17 @@ def test_a_ledger_is_read_over_segments_and_half_written_records(tmp_path: Path)
     assert ledger.first_event_us(QUOTES) == BEGIN_US
 
 
+def test_a_state_that_is_told_anew_may_be_older_than_what_the_ledger_begins_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.verify.ledger.BLOCK", 5)
+    ledger = write_ledger(tmp_path, 20)
+    path = ledger.folder / "quotes-000001.bin"
+    records = np.fromfile(path, np.dtype(QUOTE_FIELDS))
+    records["event_us"][-1] = BEGIN_US - 7
+    records.tofile(path)
+    assert ledger.first_event_us(QUOTES) == BEGIN_US
+    assert ledger.first_event_us(replace(QUOTES, told_again=True)) == BEGIN_US - 7
+
+
 def test_rows_of_wanted_keys_are_found_delivered_or_not(tmp_path: Path) -> None:
     ledger = write_ledger(tmp_path, 20)
     assert [id_of(row["key"]) for row in ledger.with_keys(QUOTES, np.array([9, 11, 99], np.uint64))] == [9, 11]
@@ -194,6 +207,29 @@ def test_a_whole_case(tmp_path: Path, connection: RawConnection, execute: Callab
     }
     assert not verdict.ok
     assert sorted(example.partition(":")[0] for example in verdict.examples) == ["different", "duplicate", "missing", "surplus"]
+
+
+def test_quotes_that_come_out_of_a_book_in_doubt_are_neither_missing_nor_surplus(
+    tmp_path: Path, connection: RawConnection, execute: Callable[..., None], instruments: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(
+        f"INSERT INTO quotes SELECT {BEGIN} + n * INTERVAL '1 us', now(), %s, n, 0, 0, 0, 0 FROM generate_series(0, 30) n "
+        "WHERE n %% 10 <> 9 AND n NOT IN (7, 21, 22)",
+        instruments["binance AAA"],
+    )
+    execute(
+        "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, event_from, event_to, state) "
+        f"VALUES ('binance', 'bookTicker', '0', %s, 'book', {BEGIN} + INTERVAL '20 us', {BEGIN} + INTERVAL '30 us', 'missing')",
+        instruments["binance AAA"],
+    )
+    case = Case(connection, write_ledger(tmp_path, 30), QUOTES, BEGIN_US + 1000)
+    told = case.verdict()
+    assert (told.missing, told.counted_loss, told.surplus, told.doubted) == (3, 0, 1, 0)
+    venue = VENUES["binance"]
+    replayed = replace(venue, channels=tuple(replace(channel, book_tops=True) for channel in venue.channels))
+    monkeypatch.setitem(VENUES, "binance", replayed)
+    derived = case.verdict()
+    assert (derived.missing, derived.counted_loss, derived.surplus, derived.doubted) == (1, 2, 0, 1)
 
 
 # --- settling
