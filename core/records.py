@@ -260,8 +260,9 @@ KINDS = {
 #: row's place in the batch, which rows of book_snapshots and book_deltas have too where a channel has `book_tops`; and besides
 #: BOOK_STATES: update_id (of the quote it makes); one row a whole state, before its levels, so that an empty book is told as well;
 #: BOOK_CHANGES: side (1 bid, -1 ask), price, change (signed quantity to add to the level); the replay numbers those of a book and time;
-#: BOOK_CLAIMS: bid_price, ask_price, what the venue says the top is after everything before it in the stream (0: no such side).
-BOOK_STATES, BOOK_CHANGES, BOOK_CLAIMS = "book_states", "book_changes", "book_claims"
+#: BOOK_CLAIMS: bid_price, ask_price, what the venue says the top is after everything before it in the stream (0: no such side);
+#: BOOK_EPOCHS: nothing more; from there on the venue keeps the book under other rules, and its whole state is asked for.
+BOOK_STATES, BOOK_CHANGES, BOOK_CLAIMS, BOOK_EPOCHS = "book_states", "book_changes", "book_claims", "book_epochs"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
-from core.records import BOOK_CHANGES, BOOK_CLAIMS, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES, Columns
+from core.records import BOOK_CHANGES, BOOK_CLAIMS, BOOK_DELTAS, BOOK_EPOCHS, BOOK_SNAPSHOTS, BOOK_STATES, Columns
 
 #: Beside the kinds: `frame`s before which numbers of the connection are missing, and `event_at` since when.
 HOLES = "holes"
 
 #: Of what one frame says a hole comes first, and claims last.
-HOLE, STATE, SNAPSHOT, DELTA, CHANGE, CLAIM = range(6)
+HOLE, EPOCH, STATE, SNAPSHOT, DELTA, CHANGE, CLAIM = range(7)
 CODES = {
     HOLES: HOLE,
+    BOOK_EPOCHS: EPOCH,
     BOOK_STATES: STATE,
     BOOK_SNAPSHOTS.name: SNAPSHOT,
     BOOK_DELTAS.name: DELTA,
@@ -23,7 +24,7 @@ CODES = {
 
 
 def in_order(parts: Mapping[str, Columns]) -> tuple[list[int], list[int]]:
-    """(kind, place in its columns) of every row as the stream told them: by frame, and in one frame states, levels, changes, claims."""
+    """(kind, place in its columns) of every row as the stream told them: by frame, and in one frame as CODES has them."""
     codes = np.concatenate([np.full(len(columns["frame"]), CODES[name]) for name, columns in parts.items()])
     places = np.concatenate([np.arange(len(columns["frame"])) for columns in parts.values()])
     frames = np.concatenate([np.asarray(columns["frame"]) for columns in parts.values()])

@@ -67,7 +67,8 @@ def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Co
     frames = [frame for frame, _ in holes]
     since = [gap.event_from_us or gap.received_to_us for _, gap in holes]
     taken = books.take(connection_id, {**rows, HOLES: {"frame": np.array(frames, np.int64), "event_at": since}})
-    wishes = {""} if holes else _symbols(rows, {one.instrument_id for one in taken.told if isinstance(one, Doubt)})
+    doubted = {one.instrument_id for one in taken.told if isinstance(one, Doubt)}
+    wishes = {""} if holes else _symbols(rows, taken.epochs | doubted)
     return Replayed(taken.rows, _notes(place, taken.told), wishes, taken.unknown)
 
 

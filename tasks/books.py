@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.records import BOOK_CHANGES, BOOK_DELTAS, BOOK_SNAPSHOTS, QUOTES, Columns
-from tasks.book_rows import CHANGE, CLAIM, CODES, HOLE, SNAPSHOT, STATE, in_order, lists
+from tasks.book_rows import CHANGE, CLAIM, CODES, EPOCH, HOLE, SNAPSHOT, STATE, in_order, lists
 from tasks.order_book import WITNESS_US, Book, Doubt, Trust, book_of, plain
 
 FROZEN = "frozen: a later book was read over REST"
@@ -32,17 +32,23 @@ class Taken:
 
     rows: dict[str, Columns]
     told: list[Doubt | Trust] = field(default_factory=list)
+    epochs: set[int] = field(default_factory=set)  # instruments whose book the venue counts anew from somewhere in the batch on
     unknown: int = 0  # changes that come to nobody knows what, or that another connection tells in better faith
 
 
 class Books:
     """`doubted`: instruments whose book no connection knows since one of them was doubted; the next whole state on any ends that.
-    `lost`: those whose last connection has ended, and no other has told a whole state yet."""
+    `lost`: those whose last connection has ended, and no other has told a whole state yet. `wanted`: connection -> its symbols."""
 
     def __init__(self) -> None:
         self._sets: dict[str, dict[int, Book]] = {}
         self.doubted: set[int] = set()
         self.lost: set[int] = set()
+        self.wanted: dict[str, set[str]] = {}
+
+    def want(self, connection_id: str, said: Mapping[str, Any]) -> None:
+        before = self.wanted.get(connection_id, set())
+        self.wanted[connection_id] = before.union(said.get("subscriptions", ()), said.get("added", ())).difference(said.get("removed", ()))
 
     def take(self, connection_id: str, rows: Mapping[str, Columns]) -> Taken:
         """Replay a batch of one connection. Rows of books carry `frame`, their place in the batch, and `instrument_id`."""
@@ -112,6 +118,7 @@ class Books:
         """Connections that have ended will not say anything more. Where one held a book in good faith and those that are left do not,
         nobody knows it since its last word."""
         gone = [self._sets.pop(name) for name in set(self._sets) - set(connection_ids)]
+        self.wanted = {name: symbols for name, symbols in self.wanted.items() if name in connection_ids}
         ended = [(number, book) for books in gone for number, book in books.items() if book.known]
         unknown = {number for number, _ in ended if not any(book.known for book in self._all(number))}
         self.lost |= unknown
@@ -122,13 +129,13 @@ class Books:
     def stored(self) -> dict[str, Any]:
         """What `restore` needs, of plain values."""
         sets = {name: [[number, *plain(book)] for number, book in books.items()] for name, books in self._sets.items()}
-        return {"sets": sets, "lost": sorted(self.lost)}
+        return {"sets": sets, "lost": sorted(self.lost), "wanted": {name: sorted(symbols) for name, symbols in self.wanted.items()}}
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> "Books":
         made = cls()
         made._sets = {name: {number: book_of(words) for number, *words in books} for name, books in stored["sets"].items()}
-        made.lost = set(stored["lost"])
+        made.lost, made.wanted = set(stored["lost"]), {name: set(symbols) for name, symbols in stored["wanted"].items()}
         return made
 
 
@@ -162,6 +169,9 @@ class _Replay:
             if code == CLAIM:
                 self._check(instrument, book, event_us, price, amount)
                 continue
+            if code == EPOCH:
+                self._taken.epochs.add(instrument)
+                continue
             if code == CHANGE:
                 update_id = book.number(event_us)
                 self._numbers.append(update_id)
@@ -178,7 +188,7 @@ class _Replay:
                 if code == SNAPSHOT:  # its state has been told
                     continue
                 if not book.known and not book.doubted:
-                    self._begin_blind(instrument, book, event_us)
+                    self._begin_blind(instrument, book, event_us, self._parts[BOOK_DELTAS.name]["symbol"][i])
             book.last_us = event_us
             touched[instrument] = (book, event_us, received_us, update_id)
         self._tell()
@@ -202,9 +212,10 @@ class _Replay:
         if book.known and not book.doubted and book.contradicted((bid, ask) != (book.top[0], book.top[2]), event_us):
             self._doubt(instrument, book, "its top is not what the venue says")
 
-    def _begin_blind(self, instrument: int, book: Book, event_us: int) -> None:
+    def _begin_blind(self, instrument: int, book: Book, event_us: int, symbol: str) -> None:
         """A change of a book that nobody knows counts where its whole state was due: frames tell of neighbours too."""
-        if instrument in self._all.doubted or instrument in self._all.lost:
+        due = instrument in self._all.doubted or instrument in self._all.lost
+        if due or symbol in self._all.wanted.get(self._connection_id, ()):
             book.since_us = event_us
             self._doubt(instrument, book, "changes came before its whole state")
 

@@ -148,6 +148,7 @@ def _hear_event(reader: Reader, page: _Page, header: Header) -> None:
     told = subscriptions.notes_of(reader.sockets.place, header, reader.known)
     _note(page, told)
     if reader.books is not None:
+        reader.books.want(header.connection_id, header.context or {})
         page.notes += ended(reader.books, reader.sockets.place, reader.sockets.live)
         reader.books.doubted.update(note.instrument_id for note in told if isinstance(note, Silent))
 

@@ -12,7 +12,7 @@ from tasks.bookkeeping import replay
 from tasks.books import Books, Taken
 from tasks.order_book import DOUBT_CLAIMS, DOUBT_US, Doubt, Trust
 
-STATE, LEVEL, DELTA, CHANGE, CLAIM = "book_states", "book_snapshots", "book_deltas", "book_changes", "book_claims"
+STATE, LEVEL, DELTA, CHANGE, CLAIM, EPOCH = "book_states", "book_snapshots", "book_deltas", "book_changes", "book_claims", "book_epochs"
 SECOND = 1_000_000
 #: what a row has beside its clocks, frame and instrument
 FIELDS = {
@@ -21,6 +21,7 @@ FIELDS = {
     DELTA: ("update_id", "side", "price", "quantity"),
     CHANGE: ("side", "price", "change"),
     CLAIM: ("bid_price", "ask_price"),
+    EPOCH: (),
 }
 Said = tuple[int, int, str, tuple[float, ...]]  # (frame, event time in us, kind, fields)
 
@@ -208,6 +209,26 @@ def test_changes_before_the_first_whole_state_of_what_was_silent_put_its_book_in
     assert [(d.since_us, d.alone) for d in doubts(books.take("c", batch(*said)))] == [(20, True)]
     assert books.take("c", batch(*state(0, 40, {0.40: 5}, {}))).told == [Trust(7, 40)]
     assert Books().take("c", batch(*said)).told == [], "nobody asked for it here"
+
+
+def test_changes_before_the_first_whole_state_of_what_was_subscribed_put_its_book_in_doubt_until_then() -> None:
+    books = Books()
+    books.want("c", {"subscriptions": ["W"]})
+    books.want("c", {"added": ["X"], "removed": ["W"]})
+    books = Books.restore(books.stored())
+    said = batch((0, 20, DELTA, (1, 1, 0.40, 5)))
+    assert books.take("neighbour", said).told == [], "frames tell of neighbours that another connection has"
+    assert [(d.since_us, d.alone) for d in doubts(books.take("c", said))] == [(20, True)]
+    assert books.take("c", batch(*state(0, 40, {0.40: 5}, {}))).told == [Trust(7, 40)]
+    books.keep_only(["d"])
+    assert books.wanted == {}
+
+
+def test_a_book_of_another_epoch_goes_on_and_is_asked_for_whole() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    found = replay(books, Place("v", "book", "0"), "c", batch((0, 20, EPOCH, ()), (1, 30, DELTA, (1, 1, 0.45, 5))), [])
+    assert (found.wishes, found.notes) == ({"X"}, [])
+    assert found.rows["quotes"]["bid_price"].tolist() == [0.45] and "book_epochs" not in found.rows
 
 
 def test_a_book_whose_last_connection_has_ended_is_asked_for_until_another_tells_it() -> None:
