@@ -3,7 +3,7 @@
 A venue is a folder below venues/ whose package holds `VENUE = Venue(...)`. Streamers and tasks know this page, never a venue.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
@@ -108,8 +108,8 @@ class Decoded:
     """What a batch of frames, or a reply, says.
 
     `rows`: kind -> columns, with `symbol` (list of str) in the place of instrument_id; rows keep the order of the frames. Beside the
-    kinds of core.records there may be BOOK_STATES, BOOK_CHANGES and BOOK_CLAIMS, which the writer's books turn into such. Of a numbered connection every
-    row has `frame`, its place in the batch.
+    kinds of core.records there may be BOOK_STATES, BOOK_CHANGES, BOOK_CLAIMS and BOOK_EPOCHS, which the writer's books turn into such. Of a
+    numbered connection every row has `frame`, its place in the batch.
     `ignored`: reason -> frames that are known and left out on purpose.
     """
 
@@ -123,6 +123,10 @@ class Decoded:
     ignored: Mapping[str, int] = field(default_factory=dict)
     #: true when `instruments` is the whole list of the venue, so that one not in it is gone
     complete: bool = False
+    #: true when `instruments` and `markets` are a first word only: what has been described already stays as it is
+    provisional: bool = False
+    #: kinds of which only rows of registered instruments count: the venue tells everybody of everything, recorded or not
+    of_known: Collection[str] = ()
     numbered: Numbered | None = None
 
 

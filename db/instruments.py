@@ -88,13 +88,19 @@ def _find(cursor: Cursor, venue: str, symbols: Sequence[str]) -> dict[str, int]:
     return dict(cursor.fetchall())
 
 
-def describe(cursor: Cursor, venue: str, listed: Sequence[Instrument], *, complete: bool, at_us: int) -> int:
+def describe(cursor: Cursor, venue: str, listed: Sequence[Instrument], *, complete: bool, at_us: int, provisional: bool = False) -> int:
     """Take over what the venue says; returns how many instruments changed. Each change closes one row of history and opens the next.
 
-    Only a complete list may say that an instrument is gone (status `gone`); a partial one never closes anything.
+    Only a complete list may say that an instrument is gone (status `gone`); a partial one never closes anything, and a provisional one
+    changes nothing that has been described.
     """
     _register(cursor, venue, {instrument.symbol for instrument in listed})
     versions.stage(cursor, INSTRUMENTS, [_row(instrument) for instrument in listed])
+    if provisional:
+        cursor.execute(
+            "DELETE FROM described_instruments d USING instruments i WHERE i.venue = %s AND i.symbol = d.symbol AND i.status <> 'unknown'",
+            (venue,),
+        )
     if complete:
         names = ", ".join(list(INSTRUMENTS.columns)[1:])
         cursor.execute(

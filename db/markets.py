@@ -32,8 +32,9 @@ MARKETS = versions.Described(
 )
 
 
-def describe(cursor: Cursor, venue: str, listed: Sequence[Market], *, at_us: int) -> int:
-    """Take over what the venue says of these; returns how many are new or changed. A market that is not among them stays as it is."""
+def describe(cursor: Cursor, venue: str, listed: Sequence[Market], *, at_us: int, provisional: bool = False) -> int:
+    """Take over what the venue says of these; returns how many are new or changed. A market that is not among them stays as it is, and
+    what is only provisional says nothing of one that is known."""
     versions.stage(cursor, MARKETS, [_row(market) for market in listed])
     at = moment(at_us)
     cursor.execute(
@@ -45,7 +46,7 @@ def describe(cursor: Cursor, venue: str, listed: Sequence[Market], *, at_us: int
     new = [row[0] for row in cursor.fetchall()]
     if new:
         versions.write_history(cursor, MARKETS, new, at)
-    return len(new) + versions.take_over(cursor, MARKETS, venue, at_us)
+    return len(new) + (0 if provisional else versions.take_over(cursor, MARKETS, venue, at_us))
 
 
 def traded(cursor: Cursor, venue: str, *, limit: int) -> list[str]:

@@ -18,7 +18,8 @@ SORTED_ROWS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a venue said about its instruments and markets, and when. `complete`: an instrument that is not listed is gone."""
+    """What a venue said about its instruments and markets, and when. `complete`: an instrument that is not listed is gone.
+    `provisional`: what has been described already stays as it is."""
 
     venue: str
     instruments: Sequence[Instrument]
@@ -26,6 +27,7 @@ class Listing:
     at_us: int
     markets: Sequence[Market] = ()
     pauses: Sequence[Pause] | None = None
+    provisional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +100,10 @@ def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[
         totals = write_rows(cursor, batch)
         for work, counts in zip(batch.works, totals, strict=True):
             for listing in work.listings:
-                instruments.describe(cursor, listing.venue, listing.instruments, complete=listing.complete, at_us=listing.at_us)
+                venue, at_us, provisional = listing.venue, listing.at_us, listing.provisional
+                instruments.describe(cursor, venue, listing.instruments, complete=listing.complete, at_us=at_us, provisional=provisional)
                 if listing.markets:
-                    markets.describe(cursor, listing.venue, listing.markets, at_us=listing.at_us)
+                    markets.describe(cursor, venue, listing.markets, at_us=at_us, provisional=provisional)
                 if listing.pauses is not None:
                     pauses.take_over(cursor, listing.venue, listing.pauses, at_us=listing.at_us)
             evidence.write(cursor, work.notes)

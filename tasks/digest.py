@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -183,9 +184,10 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
     """Take over what was decoded of frames received at these times; returns (first, last) event time of the rows."""
     page.counts.ignored += sum(decoded.ignored.values())
     if decoded.instruments or decoded.markets or decoded.pauses is not None:
-        listing = Listing(reader.venue.name, decoded.instruments, decoded.complete, int(received_us[-1]), decoded.markets, decoded.pauses)
-        page.listings.append(listing)
-    told = {name: columns for name, columns in decoded.rows.items() if len(columns["event_at"])}
+        at_us, listed = int(received_us[-1]), (decoded.instruments, decoded.complete)
+        page.listings.append(Listing(reader.venue.name, *listed, at_us, decoded.markets, decoded.pauses, provisional=decoded.provisional))
+    known = {name: _of_known(reader, page, decoded.rows[name]) for name in decoded.of_known if name in decoded.rows}
+    told = {name: columns for name, columns in {**decoded.rows, **known}.items() if len(columns["event_at"])}
     rows: Mapping[str, records.Columns] = {
         name: {**columns, "instrument_id": reader.ids(columns["symbol"])} for name, columns in told.items()
     }
@@ -213,6 +215,14 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
         page.notes += notes
         reader.wishes |= wishes
     return first_moment(told), max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
+
+
+def _of_known(reader: Reader, page: _Page, columns: records.Columns) -> records.Columns:
+    """The rows of instruments that are registered; the others are ignored."""
+    known = reader.known(columns["symbol"])
+    mine = np.array([symbol in known for symbol in columns["symbol"]], bool)
+    page.counts.ignored += int((~mine).sum())
+    return {name: list(compress(column, mine)) if isinstance(column, list) else column[mine] for name, column in columns.items()}
 
 
 def _quarantine(

@@ -81,7 +81,9 @@ def test_frames_cannot_register_without_bound(connection: RawConnection, query: 
 # --- what the venue says --------------------------------------------------------------------------------------------------
 def test_a_first_listing_opens_a_row_of_history(describe: Callable[..., int], query: Query) -> None:
     assert describe([BTC, ODD], AT) == 2
-    described = "status, base_asset, quote_asset, contract_type, tick_size, lot_size, listed_at, expires_at, attributes, amount_unit, price_unit"
+    described = (
+        "status, base_asset, quote_asset, contract_type, tick_size, lot_size, listed_at, expires_at, attributes, amount_unit, price_unit"
+    )
     expected = (
         "TRADING",
         "BTC",
@@ -214,3 +216,15 @@ def test_what_is_listed_of_the_same_assets_and_not_recorded(describe: Callable[.
         assert len(instruments.unrecorded(cursor, "somewhere", ["ETH-A"], limit=1)) == 1
         assert instruments.unrecorded(cursor, "somewhere", ["ETH-A", "BTC-A", "ETH-B"], limit=10) == ["ETH-C"]
         assert instruments.unrecorded(cursor, "somewhere", [], limit=10) == []
+
+
+def test_a_provisional_word_describes_what_nobody_has_described(connection: RawConnection, describe, query: Query) -> None:
+    InstrumentIds("somewhere", connection, 10).array([ODD.symbol])
+    describe([BTC], AT, complete=False)
+    with connection, connection.cursor() as cursor:
+        first_word = [replace(BTC, tick_size=None), ODD]
+        assert instruments.describe(cursor, "somewhere", first_word, complete=False, at_us=AT + MINUTE, provisional=True) == 1
+    assert query("SELECT symbol, status, tick_size FROM instruments ORDER BY 1") == [
+        ("BTCUSDT", "TRADING", "0.10"),
+        (ODD.symbol, "TRADING", None),
+    ]

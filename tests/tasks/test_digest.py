@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from core import journal
 from core.journal import StreamName
+from core.venue import Decoded
 from db.evidence import GapClosed, GapOpened, SequenceGap, Unread
 from db.instruments import TooManyInstruments
 from db.writing import Work
@@ -98,6 +100,21 @@ def test_consecutive_entries_are_decoded_as_one_batch() -> None:
         log.data(trade(number))
     work, _ = digest(reader(), log.take())
     assert [len(columns["event_at"]) for _, columns in work.rows] == [1, 7]
+
+
+def test_of_what_a_venue_tells_everybody_only_the_rows_of_registered_instruments_count() -> None:
+    columns = {
+        "symbol": ["BTCUSDT", "UNHEARDOF"],
+        "event_at": np.array([T, T]),
+        "received_at": np.array([T, T]),
+        "trade_id": np.array([1, 2]),
+        "price": np.array([1.0, 2.0]),
+    }
+    found = reader()
+    found.venue = replace(found.venue, decode=lambda channel, frames: Decoded({"trades": columns}, of_known=("trades",)))
+    work, _ = digest(found, Log().data(b"{}").take())
+    assert rows(work) == [(1, 1, 1.0)]
+    assert (work.step.counts.rows, work.step.counts.ignored) == (1, 1)
 
 
 def test_a_bad_frame_goes_aside_whole_and_takes_no_neighbour_with_it() -> None:

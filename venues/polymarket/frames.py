@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from core.records import BOOK_CLAIMS, BUY, RESOLUTIONS, SELL, TRADES, Columns, Instrument, Market
+from core.records import BOOK_CLAIMS, BOOK_EPOCHS, BUY, RESOLUTIONS, SELL, TRADES, Columns, Instrument, Market
 from core.venue import Decoded, Frames, Rejected
 from venues.decoding import (
     REASON_CHARACTERS,
@@ -57,12 +57,17 @@ def decode(channel: str, frames: Frames) -> Decoded:
             at = np.array(places, np.int64)
             for name, columns in _COLUMNS[kind](rows, at, received[at]).items():
                 told.setdefault(name, []).append(columns)
-    if left_out := groups.get(wire.TickSizeChange):
-        # Levels stay where they are, and the list of markets tells the new size.
-        picked.ignored["tick_size_change"] += len(left_out[0])
     instruments, markets = _listed(groups.get(wire.NewMarket, ([], []))[0])
     rows_of = {name: _merged(parts) for name, parts in told.items()}
-    return Decoded(rows=rows_of, instruments=instruments, markets=markets, rejected=picked.rejected, ignored=dict(picked.ignored))
+    return Decoded(
+        rows=rows_of,
+        instruments=instruments,
+        markets=markets,
+        rejected=picked.rejected,
+        ignored=dict(picked.ignored),
+        provisional=True,
+        of_known=(RESOLUTIONS.name,),
+    )
 
 
 def _merged(parts: Sequence[Columns]) -> Columns:
@@ -126,6 +131,8 @@ _COLUMNS: dict[type, Callable[[Any, Any, Any], dict[str, Columns]]] = {
     wire.LastTradePrice: _trades,
     wire.BestBidAsk: _claims,
     wire.MarketResolved: _resolutions,
+    # Levels stay where they are, and the list of markets tells the new size.
+    wire.TickSizeChange: lambda rows, at, received: {BOOK_EPOCHS: _head(rows, at, received)},
 }
 
 

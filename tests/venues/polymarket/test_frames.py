@@ -155,6 +155,7 @@ def test_a_resolved_market_pays_each_token(batch) -> None:
     found = rows(batch, sent(TOP), sent(RESOLVED))["resolutions"]
     assert (found["symbol"], found["payout"], found["frame"]) == ([YES, NO], [0.0, 1.0], [1, 1])
     assert (set(found["source"]), set(found["status"]), set(found["event_at"])) == ({"market channel"}, {"resolved"}, {MS * 1000})
+    assert decode("market", batch([sent(RESOLVED)])).of_known == ("resolutions",), "it is told of every market of the venue"
 
 
 def test_a_new_market_is_described_with_its_tokens(batch) -> None:
@@ -177,13 +178,22 @@ def test_a_new_market_is_described_with_its_tokens(batch) -> None:
         Instrument(token, "active", **about, attributes={"market_id": MARKET, "outcome": name})
         for token, name in ((YES, "Yes"), (NO, "No"))
     ]
-    assert not decoded.complete
+    assert not decoded.complete and decoded.provisional, "the list of markets knows more"
+
+
+def test_another_tick_size_begins_another_epoch_of_the_book(batch) -> None:
+    found = rows(batch, sent(TOP), sent(TICK))["book_epochs"]
+    assert found == {
+        "symbol": [TICK["asset_id"]],
+        "event_at": [int(TICK["timestamp"]) * 1000],
+        "received_at": [RECEIVED_US + 100],
+        "frame": [1],
+    }
 
 
 IGNORED = [
     (b"PONG", "pong"),
     (b"[]", "nothing"),
-    (sent(TICK), "tick_size_change"),
     (b'{"event_type":"market_paused","x":1}', "unknown event market_paused"),
     (b'[{"event_type":"novelty"}]', "unknown event novelty"),
 ]

@@ -13,13 +13,13 @@ from venues.polymarket.frames import decode
 
 #: file -> what each frame says. A book: ("book", token, time in ms, first digits of its hash, bids, asks, best bid, best ask), a list of
 #: them for an array; changes: ("price_change", ms, (token, side, price, quantity, digits of the hash) each, (token, bid, ask) claimed each);
-#: a print: ("trade", token, ms, price, quantity, side, digits of the transaction); a top: ("top", token, ms, bid, ask). A str: left out
-#: under that name; None: of no shape we know, and put aside.
+#: a print: ("trade", token, ms, price, quantity, side, digits of the transaction); a top: ("top", token, ms, bid, ask); a tick size:
+#: ("tick", token, ms). None: of no shape we know, and put aside.
 FED, SPURS = "11160441", "36015050"
 FRAMES: dict[str, list[Any]] = {
     "ws_2024-2025_book_and_tick_size_change.jsonl": [
         ("book", "48331043", 1728799418260, "655a38d4", 76, 86, (0.511, 1304.72), (0.514, 20230.87)),
-        "tick_size_change",
+        ("tick", "11547406", 1739068041853),
     ],
     "ws_archive_2026-02-12_book_a.jsonl": [
         ("book", "55558439", 1770921570954, "32532085", 10, 38, (0.13, 167.0), (0.14, 189.0)),
@@ -107,7 +107,7 @@ FRAMES: dict[str, list[Any]] = {
         ("trade", "50004092", 1778480999950, 0.61, 25.0, -1, "def456abc1"),
         None,  # scores, of another socket
         None,
-        "tick_size_change",
+        ("tick", "50004092", 1778480999940),
         ("market", "Will NVIDIA (NVDA) close above $240 end of January?", "125819", ("76043073", "31690934"), "0.01"),
         ("resolved", 1766790415550, (("76043073", 1.0), ("31690934", 0.0))),
     ],
@@ -171,6 +171,9 @@ def check_one(expected: Any, decoded: Any) -> None:
         case "top":
             (found,) = zip(*(lists(rows["book_claims"])[name] for name in ("symbol", "event_at", "bid_price", "ask_price")), strict=True)
             assert (found[0][:8], found[1] // 1000, *found[2:]) == expected[1:]
+        case "tick":
+            found = lists(rows["book_epochs"])
+            assert (found["symbol"][0][:8], found["event_at"]) == (expected[1], [expected[2] * 1000])
         case "resolved":
             found = lists(rows["resolutions"])
             assert set(found["event_at"]) == {expected[1] * 1000}
@@ -188,7 +191,7 @@ def test_each_frame_is_what_the_table_says(name: str, captures: Path, batch: Any
     for frame, expected in zip(frames_of(captures, name), FRAMES[name], strict=True):
         decoded = decode("market", batch([frame]))
         assert len(decoded.rejected) == (1 if expected is None else 0)
-        assert decoded.ignored == ({expected: 1} if isinstance(expected, str) else {})
+        assert decoded.ignored == {}
         books = expected if isinstance(expected, list) else [expected] if expected and expected[0] == "book" else []
         if books:
             assert set(decoded.rows) == {"book_states", "book_snapshots"}
