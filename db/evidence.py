@@ -122,7 +122,7 @@ class BookDoubted:
 
 @dataclass(frozen=True, slots=True)
 class BookTrusted:
-    """A whole state has come: doubts end here."""
+    """A whole state has come: doubts end here, and the silence of one that never spoke."""
 
     place: Place
     instrument_id: int
@@ -232,9 +232,11 @@ def _write_gap(cursor: Cursor, note: _Gap) -> None:
             )
         case BookTrusted(place, instrument_id, event_us):
             cursor.execute(
-                "UPDATE data_gaps SET event_to = %s, state = 'missing' WHERE venue = %s AND channel = %s AND instrument_id = %s "
-                "AND cause = 'book' AND state = 'open'",
-                (moment(event_us), place.venue, place.channel, instrument_id),
+                "UPDATE data_gaps SET event_to = %s, state = CASE cause WHEN 'book' THEN 'missing' ELSE 'filled' END, evidence = CASE cause "
+                "  WHEN 'book' THEN evidence ELSE evidence || jsonb_build_array("
+                "    jsonb_build_object('at', now(), 'state', 'filled', 'reason', 'its first whole state has come')) END "
+                "WHERE venue = %s AND channel = %s AND instrument_id = %s AND cause = ANY(%s) AND state = 'open'",
+                (moment(event_us), place.venue, place.channel, instrument_id, ["book", *UNHEARD]),
             )
         case Unwanted():
             _unwanted(cursor, note)

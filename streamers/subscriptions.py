@@ -30,6 +30,7 @@ class Subscriptions:
         # symbol -> when it is late; inf once it has been asked for twice
         self._unproven: dict[str, float] = {}
         self._asked_again: set[str] = set()
+        self._speaking: list[str] = []  # changes of their books come, and their whole state went by unheard
         self._named = False
         self._asked: dict[str, int] = {}  # symbol -> the request whose answer counts
         # symbol that an ack left out -> when it is asked for again; inf while that is not answered
@@ -92,7 +93,7 @@ class Subscriptions:
             late = self._unproven.pop(symbol, None) is not None and symbol in self._asked_again
             self._missing.pop(symbol, None)
             if late and self._channel.book_tops:
-                self._ask_again([symbol])  # changes of a book whose whole state went by unheard
+                self._speaking.append(symbol)
 
     def granted(self, request_id: int | None, subscribed: Sequence[str], now: float) -> list[str]:
         """What the answer to a request leaves out is asked for once more, soon, and then now and then; returns what was left out for the
@@ -115,6 +116,8 @@ class Subscriptions:
         left_out = [symbol for symbol, at in self._missing.items() if now >= at]
         self._missing.update(dict.fromkeys(left_out, inf))
         self.ask(left_out)
+        speaking, self._speaking = self._speaking, []
+        self._ask_again(speaking)
         late = [symbol for symbol, deadline in self._unproven.items() if now >= deadline]
         if not late:
             return []

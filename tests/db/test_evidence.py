@@ -139,3 +139,11 @@ def test_a_doubted_book_is_an_open_gap_of_its_instrument_until_it_is_trusted(wri
         (7, moment(AT), moment(AT + 9), "missing", "crossed"),
         (8, moment(AT), None, "open", "crossed"),
     ]
+
+
+def test_the_first_whole_state_of_a_silent_one_ends_its_silence(write: Callable[..., None], query: Query) -> None:
+    write(evidence.Silent(HERE, 7, AT), evidence.Silent(HERE, 8, AT), BookTrusted(HERE, 7, AT + 9))
+    assert query("SELECT instrument_id, state, event_to, jsonb_array_length(evidence) FROM data_gaps ORDER BY 1") == [
+        (7, "filled", moment(AT + 9), 1),
+        (8, "open", None, 0),
+    ]

@@ -138,12 +138,13 @@ def test_a_silent_subscription_is_named_once_and_asked_for_again_once() -> None:
 
 
 def test_where_books_are_kept_a_silent_subscription_is_made_anew_and_once_more_when_it_speaks_after_all() -> None:
-    made = Session(TinyStream(), replace(CHANNEL, book_tops=True), replace(LIMITS, messages_per_second=1000.0), ["A", "B"])
+    made = Session(TinyStream(), replace(CHANNEL, book_tops=True), replace(LIMITS, messages_per_second=1000.0), ["A", "B", "C"])
     made.opened(0.0)
     made.data(b"s:A 1")
-    assert made.tick(50.0, 2)[1:] == [Send("resync 1 B")]
+    assert made.tick(50.0, 2)[1:] == [Send("resync 1 B C")]
     made.data(b"s:B 1")
-    assert made.tick(50.3, 3) == [Send("resync 2 B")]
+    made.data(b"s:C 1")
+    assert made.tick(50.3, 3) == [Send("resync 2 B C")], "together: a venue bounds what is said a second"
 
 
 def test_frames_that_tell_no_symbol_end_the_proof_by_subscription() -> None:
