@@ -61,14 +61,16 @@ def traded(cursor: Cursor, venue: str, *, limit: int) -> list[str]:
 
 
 def unresolved(cursor: Cursor, venue: str, *, sources: int, limit: int) -> list[str]:
-    """Ids of markets whose trading is over and of which fewer than `sources` agree on a final result. Of more than `limit` a sample, another
-    each time: some never get a result, and must not stand before the others for ever."""
+    """Ids of markets whose trading is over, or of which a result was told of late, and of which fewer than `sources` agree on a final one.
+    Of more than `limit` a sample, another each time: some never get a result, and must not stand before the others for ever."""
     cursor.execute(
-        "SELECT m.market_id FROM markets m WHERE m.venue = %s AND (m.closes_at < now() OR m.status IN ('closed', 'resolved')) AND NOT EXISTS ("
+        "SELECT m.market_id FROM markets m WHERE m.venue = %s AND (m.closes_at < now() OR m.status IN ('closed', 'resolved') "
+        "  OR m.outcomes->0->>0 IN (SELECT i.symbol FROM resolutions r JOIN instruments i USING (instrument_id) "
+        "    WHERE i.venue = %s AND r.event_at > now() - INTERVAL '2 days')) AND NOT EXISTS ("
         "  SELECT FROM instruments i JOIN resolutions r USING (instrument_id) WHERE i.venue = m.venue AND i.symbol = m.outcomes->0->>0 "
         "  AND r.status IN ('resolved', 'void') GROUP BY r.payout HAVING count(DISTINCT r.source) >= %s) "
         "ORDER BY random() LIMIT %s",
-        (venue, sources, limit),
+        (venue, venue, sources, limit),
     )
     return [row[0] for row in cursor.fetchall()]
 

@@ -102,3 +102,29 @@ def test_the_outcomes_of_active_markets_are_what_trades(describe: Any, connectio
         assert markets.traded(cursor, "somewhere", limit=9) == ["3", "4", "1", "2"]
         assert markets.traded(cursor, "somewhere", limit=1) == ["3", "4"]
         assert markets.traded(cursor, "elsewhere", limit=9) == []
+
+
+def test_a_result_that_was_told_of_lets_the_others_be_asked_while_the_market_still_passes_for_active(
+    describe: Any, unresolved: Any, query: Query
+) -> None:
+    describe([RAIN], AT)
+    say = (
+        "INSERT INTO resolutions (event_at, received_at, instrument_id, source, status, payout) "
+        "SELECT now(), now(), instrument_id, %s, 'resolved', 1 FROM instruments WHERE symbol = '1'"
+    )
+    query("INSERT INTO instruments (venue, symbol, status, first_seen_at, updated_at) VALUES ('somewhere', '1', 'active', now(), now())")
+    query("UPDATE markets SET closes_at = now() + INTERVAL '1 day'")
+    assert unresolved() == []
+    query(say, ("one",))
+    assert unresolved() == ["0xabc"]
+    query(say, ("two",))
+    assert unresolved() == []
+
+
+def test_a_provisional_word_describes_a_new_market_and_changes_none_that_is_known(connection: RawConnection, query: Query) -> None:
+    poorer = replace(RAIN, title="Rain?", rules=None, closes_at_us=None)
+    with connection, connection.cursor() as cursor:
+        assert markets.describe(cursor, "somewhere", [RAIN], at_us=AT) == 1
+        assert markets.describe(cursor, "somewhere", [poorer, SNOW], at_us=AT + MINUTE, provisional=True) == 1
+    assert query("SELECT market_id, title FROM markets ORDER BY 1") == [("0xabc", "Will it rain?"), ("0xdef", "Will it snow?")]
+    assert query("SELECT count(*) FROM market_history") == [(2,)]

@@ -126,5 +126,5 @@ def _candidates(reply: Reply, by: str) -> list[tuple[float, tuple[str, ...]]]:
     return found
 
 
-#: A new market joins within a minute of its listing.
-UNIVERSE = Universe(requests, rank, follow, MAX_PAGES, every_seconds=60)
+#: A new market joins within a minute of its listing: Gamma tells of it after seconds, and subscribing takes some.
+UNIVERSE = Universe(requests, rank, follow, MAX_PAGES, every_seconds=45)
