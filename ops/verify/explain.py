@@ -128,20 +128,24 @@ def explain_unmatched(unmatched: Rows, absent: Rows, emitted: Rows, doubts: Sequ
     for gap in doubts:
         in_doubt |= _within(unmatched, gap)
     doubted, unmatched = unmatched[in_doubt], unmatched[~in_doubt]
-    places = {int(key): at for at, key in enumerate(absent["key"])}
-    times = {int(row["key"]): int(row["event_us"]) for row in emitted}
-    undelivered = set(times) - set(places) if over_rest else set()
-    moved: list[tuple[int, Rows]] = []
-    duplicate, surplus = np.zeros(len(unmatched), bool), np.zeros(len(unmatched), bool)
-    stored_alone: set[int] = set()
-    for at, row in enumerate(unmatched):
-        key = int(row["key"])
-        if key not in times:
-            surplus[at] = True
-        elif key in places:
-            moved.append((places.pop(key), row))
-        elif key in undelivered and key not in stored_alone and times[key] == int(row["event_us"]):
-            stored_alone.add(key)
-        else:
-            duplicate[at] = True
-    return Extras(moved, unmatched[duplicate], unmatched[surplus], doubted)
+    keys_of, order = unmatched["key"], np.argsort(emitted["key"], kind="stable")
+    newest = np.searchsorted(emitted["key"], keys_of, side="right", sorter=order) - 1
+    known, as_emitted = np.zeros((2, len(unmatched)), bool)
+    if len(emitted):
+        same = emitted[order[np.maximum(newest, 0)]]
+        known = (newest >= 0) & (same["key"] == keys_of)
+        as_emitted = known & (same["event_us"] == unmatched["event_us"])
+    lost = np.isin(keys_of, absent["key"])
+    late = _first(keys_of, known & lost)
+    alone = _first(keys_of, as_emitted & ~lost) if over_rest else np.zeros(len(unmatched), bool)
+    places = {int(key): at for at, key in enumerate(absent["key"])} if late.any() else {}
+    moved = [(places[int(row["key"])], row) for row in unmatched[late]]
+    return Extras(moved, unmatched[known & ~late & ~alone], unmatched[~known], doubted)
+
+
+def _first(found: Rows, chosen: Rows) -> Rows:
+    """bool array: of the chosen rows the first of each key."""
+    first = np.zeros(len(found), bool)
+    places = np.flatnonzero(chosen)
+    first[places[np.unique(found[places], return_index=True)[1]]] = True
+    return first
