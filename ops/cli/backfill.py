@@ -158,7 +158,9 @@ def _watch(knobs: Settings, number: int, interrupted: Event, *, quiet: bool) -> 
             if not row["alive"]:
                 return
             interrupted.wait(LOOK_SECONDS)
-    err.print(f"Job {number} goes on without this command: give it again to see how far it is; `./farm backfill --cancel {number}` ends it.")
+    err.print(
+        f"Job {number} goes on without this command: give it again to see how far it is; `./farm backfill --cancel {number}` ends it."
+    )
     raise typer.Exit(130)
 
 

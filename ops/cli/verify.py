@@ -49,7 +49,9 @@ def verify(
 
 def document(verdicts: dict[str, dict[str, Verdict]], *, ok: bool) -> dict[str, Any]:
     venues = {
-        venue: {kind: {**verdict.figures(), "intervals": verdict.intervals, "examples": verdict.examples} for kind, verdict in kinds.items()}
+        venue: {
+            kind: {**verdict.figures(), "intervals": verdict.intervals, "examples": verdict.examples} for kind, verdict in kinds.items()
+        }
         for venue, kinds in verdicts.items()
     }
     return {"ok": ok, "venues": venues}

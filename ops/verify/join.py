@@ -29,9 +29,11 @@ class Outcome:
 
 
 class Join:
-    """Rows belong together when instrument, id and event time are equal."""
+    """Rows belong together when instrument, id and event time are equal; `whole`: and the values. What differs then waits to the end, as
+    there may be an excuse for it."""
 
-    def __init__(self, comparison: Comparison) -> None:
+    def __init__(self, comparison: Comparison, *, whole: bool = False) -> None:
+        self._whole = whole
         self.outcome = Outcome()
         self._ledger = _Waiting(comparison)
         self._table = _Waiting(comparison)
@@ -57,6 +59,8 @@ class Join:
         hit = np.zeros(len(table), bool)
         if len(ledger):
             hit = (ledger_keys[place] == table_keys) & (ledger["event_us"][place] == table["event_us"])
+            if self._whole:
+                hit &= (ledger["values"][place] == table["values"]).all(axis=1)
         left, right = ledger[place[hit]], table[hit]
         equal = (left["values"] == right["values"]).all(axis=1)
         self.outcome.stored += int(equal.sum())

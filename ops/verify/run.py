@@ -93,7 +93,7 @@ class Case:
 
     def _joined(self, first_us: int) -> Join:
         """Reads both sides abreast: the ledger up to where the table is."""
-        join = Join(self._comparison)
+        join = Join(self._comparison, whole=self._evidence.derived(self._comparison.kind))
         blocks = self._ledger.delivered(self._comparison, self._cutoff_us)
         reached_us = 0
 

@@ -209,11 +209,12 @@ def test_a_whole_case(tmp_path: Path, connection: RawConnection, execute: Callab
     assert sorted(example.partition(":")[0] for example in verdict.examples) == ["different", "duplicate", "missing", "surplus"]
 
 
-def test_quotes_that_come_out_of_a_book_in_doubt_are_neither_missing_nor_surplus(
+def test_quotes_that_come_out_of_a_book_in_doubt_are_neither_missing_nor_wrong(
     tmp_path: Path, connection: RawConnection, execute: Callable[..., None], instruments: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     execute(
-        f"INSERT INTO quotes SELECT {BEGIN} + n * INTERVAL '1 us', now(), %s, n, 0, 0, 0, 0 FROM generate_series(0, 30) n "
+        f"INSERT INTO quotes SELECT {BEGIN} + n * INTERVAL '1 us', now(), %s, n, CASE WHEN n IN (5, 25) THEN 1 ELSE 0 END, 0, 0, 0 "
+        "FROM generate_series(0, 30) n "
         "WHERE n %% 10 <> 9 AND n NOT IN (7, 21, 22)",
         instruments["binance AAA"],
     )
@@ -224,12 +225,12 @@ def test_quotes_that_come_out_of_a_book_in_doubt_are_neither_missing_nor_surplus
     )
     case = Case(connection, write_ledger(tmp_path, 30), QUOTES, BEGIN_US + 1000)
     told = case.verdict()
-    assert (told.missing, told.counted_loss, told.surplus, told.doubted) == (3, 0, 1, 0)
+    assert (told.missing, told.counted_loss, told.different, told.surplus, told.doubted) == (3, 0, 2, 1, 0)
     venue = VENUES["binance"]
     replayed = replace(venue, channels=tuple(replace(channel, book_tops=True) for channel in venue.channels))
     monkeypatch.setitem(VENUES, "binance", replayed)
     derived = case.verdict()
-    assert (derived.missing, derived.counted_loss, derived.surplus, derived.doubted) == (1, 2, 0, 1)
+    assert (derived.missing, derived.counted_loss, derived.different, derived.surplus, derived.doubted) == (1, 3, 1, 0, 2)
 
 
 # --- settling
