@@ -29,10 +29,7 @@ def trim_journal() -> dict[str, Any]:
 def settle_gaps() -> dict[str, Any]:
     """Silences end with the first row of an instrument, and gaps that lie within a pause of the venue's own are planned."""
     url = resources.config().database_url
-    channels = [(venue.name, channel) for venue in VENUES.values() for channel in venue.channels if channel.kind]
-    filled = sum(
-        # Whole states of replayed books end a silence by themselves; others in their table were asked for.
-        queries.settle_silent(url, venue, channel.name, KINDS[channel.kind], states=not channel.book_tops)
-        for venue, channel in channels
-    )
+    # Where books are replayed, whole states end a silence by themselves; others in their table were asked for.
+    named = [(venue.name, channel) for venue in VENUES.values() for channel in venue.channels if channel.kind and not channel.book_tops]
+    filled = sum(queries.settle_silent(url, venue, channel.name, KINDS[channel.kind]) for venue, channel in named)
     return {"filled": filled, "planned": queries.run(url, "settle_planned_pauses", slack=pauses.SLACK)}

@@ -32,10 +32,8 @@ def offsets(url: str) -> dict[str, str]:
     return {row["stream"]: row["last_id"] for row in rows(url, "stream_offsets")}
 
 
-def settle_silent(url: str, venue: str, channel: str, kind: Kind, *, states: bool = True) -> int:
-    """Instruments of a channel that never spoke and have since; returns how many. `kind`: what the channel's frames become; `states`:
-    whether all its whole states come from there too."""
-    tables = (kind.name, kind.states if states else None)
-    statements = [_sql("settle_silent_gaps").format(table=table) for table in tables if table]
+def settle_silent(url: str, venue: str, channel: str, kind: Kind) -> int:
+    """Instruments of a channel that never spoke and have since; returns how many. `kind`: what the channel's frames become."""
+    statements = [_sql("settle_silent_gaps").format(table=table) for table in (kind.name, kind.states) if table]
     with engine(url).begin() as connection:
         return sum(connection.execute(text(statement), {"venue": venue, "channel": channel}).rowcount for statement in statements)
