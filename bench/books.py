@@ -21,6 +21,7 @@ from core.settings import ROOT
 from core.venue import Frames
 from tasks.books import Books
 from tasks.digest import RUN_FRAMES
+from tasks.replay import take
 from venues import VENUES
 
 BAR = Bar("book_changes_per_s", "1/s", 100_000, at_least=True)
@@ -72,7 +73,7 @@ def run(batches: Sequence[Frames]) -> tuple[int, float]:
             numbers = np.fromiter((ids.setdefault(symbol, len(ids)) for symbol in columns["symbol"]), np.int32)
             rows[name] = {**columns, "instrument_id": numbers}
         changes += len(rows[BOOK_CHANGES]["event_at"]) if BOOK_CHANGES in rows else 0
-        books.take("bench", rows)
+        take(books, "bench", rows)
     return changes, time.process_time() - started
 
 

@@ -256,7 +256,7 @@ KINDS = {
     )
 }
 
-#: What decoders return beside kinds, for the writer's books (tasks/books.py). Each has event_at, received_at, symbol and `frame`, the
+#: What decoders return beside kinds, for the writer's books (tasks/replay.py). Each has event_at, received_at, symbol and `frame`, the
 #: row's place in the batch, which rows of book_snapshots and book_deltas have too where a channel has `book_tops`; and besides
 #: BOOK_STATES: update_id (of the quote it makes); one row a whole state, before its levels, so that an empty book is told as well;
 #: BOOK_CHANGES: side (1 bid, -1 ask), price, change (signed quantity to add to the level); the replay numbers those of a book and time;

@@ -13,6 +13,7 @@ from tasks.book_rows import HOLES
 from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.order_book import Doubt, Trust
+from tasks.replay import take
 
 
 def number_gaps(
@@ -66,7 +67,7 @@ def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Co
     """The batch through the connection's books. A hole in its numbers puts in doubt all that does not begin anew behind it."""
     frames = [frame for frame, _ in holes]
     since = [gap.event_from_us or gap.received_to_us for _, gap in holes]
-    taken = books.take(connection_id, {**rows, HOLES: {"frame": np.array(frames, np.int64), "event_at": since}})
+    taken = take(books, connection_id, {**rows, HOLES: {"frame": np.array(frames, np.int64), "event_at": since}})
     doubted = {one.instrument_id for one in taken.told if isinstance(one, Doubt)}
     wishes = {""} if holes else _symbols(rows, taken.epochs | doubted)
     return Replayed(taken.rows, _notes(place, taken.told), wishes, taken.unknown)

@@ -9,6 +9,7 @@ import pytest
 
 from core.records import BOOK_CHANGES, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES, QUOTES
 from tasks.books import Books
+from tasks.replay import take
 from tests.venues.kalshi.test_recorded import OF_NO, WINDOWS, decoded, in_order, window_of
 
 
@@ -22,7 +23,7 @@ def test_a_window_replays_to_exact_levels_and_tops(captures: Path, batch: Any, n
     tops: list[tuple[float, ...]] = []
     for one in decoded(batch, window_of(captures, name), **OF_NO):
         rows = {kind: {**columns, "instrument_id": np.ones(len(columns["symbol"]), np.int32)} for kind, columns in one.rows.items()}
-        taken = books.take("c", rows)
+        taken = take(books, "c", rows)
         doubts += taken.told
         assert not taken.unknown
         found = taken.rows.get(BOOK_DELTAS.name)

@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as RawConnection
 from core.records import BOOK_CLAIMS, KINDS
 from db import copy
 from tasks.books import Books
+from tasks.replay import take
 from tests.venues.kalshi.messages import delta, lifecycle, snapshot, ticker, trade
 from venues.kalshi.frames import decode
 
@@ -44,7 +45,7 @@ def test_messages_are_stored_and_a_second_copy_changes_nothing(batch: Callable[.
         }
         for kind, columns in decode("orderbook_delta", batch(messages)).rows.items()
     }
-    taken = Books().take("c", rows)
+    taken = take(Books(), "c", rows)
     assert store(connection, taken.rows, numbers) == {
         "trades": 1,
         "resolutions": 1,

@@ -1,0 +1,149 @@
+"""A batch of one connection through its books: signed changes made absolute, tops of book, and doubts. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.records import BOOK_CHANGES, BOOK_DELTAS, BOOK_SNAPSHOTS, QUOTES, Columns
+from tasks.book_rows import CHANGE, CLAIM, CODES, EPOCH, HOLE, SNAPSHOT, STATE, in_order, lists
+from tasks.books import Books
+from tasks.order_book import Book, Doubt, Trust
+
+MISSED = "numbers of its subscription are missing"
+#: Sums of decimals leave dust; no venue quotes finer.
+DIGITS = 6
+
+_PLACE_OF_CHANGE = ("event_at", "received_at", "instrument_id", "side", "price")
+_QUOTE = ("instrument_id", "event_at", "received_at", "update_id", "bid_price", "bid_quantity", "ask_price", "ask_quantity")
+_KEPT = {BOOK_SNAPSHOTS.name, BOOK_DELTAS.name}
+
+
+@dataclass(slots=True)
+class Taken:
+    """`rows`: kinds as they are stored. `told`: in the order in which it happened."""
+
+    rows: dict[str, Columns]
+    told: list[Doubt | Trust] = field(default_factory=list)
+    epochs: set[int] = field(default_factory=set)  # instruments whose book the venue counts anew from somewhere in the batch on
+    unknown: int = 0  # changes that come to nobody knows what, or that another connection tells in better faith
+
+
+def take(books: Books, connection_id: str, rows: Mapping[str, Columns]) -> Taken:
+    """Replay a batch of one connection. Rows of books carry `frame`, their place in the batch, and `instrument_id`."""
+    parts = {name: columns for name, columns in rows.items() if name in CODES and len(columns["frame"])}
+    taken = Taken({name: columns for name, columns in rows.items() if name not in CODES or name in _KEPT})
+    if parts:
+        _Replay(books, connection_id, taken, parts).run()
+    return taken
+
+
+class _Replay:
+    """One batch. The loop of `run` is the price of a change."""
+
+    def __init__(self, all_books: Books, connection_id: str, taken: Taken, parts: Mapping[str, Columns]) -> None:
+        self._all, self._connection_id, self._taken, self._parts = all_books, connection_id, taken, parts
+        self._books = all_books.of(connection_id)
+        self._touched: dict[int, tuple[Book, int, int, int]] = {}
+        self._quotes: list[tuple[int, int, int, int, float, float, float, float]] = []
+        self._fresh: set[int] = set()  # books of which the first whole state is being told
+        # of each change: its number, and what stands at the level after it; NaN where the book is not known
+        self._numbers: list[int] = []
+        self._levels: list[float] = []
+
+    def run(self) -> None:
+        columns = {CODES[name]: lists(name, part) for name, part in self._parts.items()}
+        books, touched, at = self._books, self._touched, -1
+        for code, i in zip(*in_order(self._parts), strict=True):
+            frame, instrument, event_us, received_us, update_id, side, price, amount = columns[code][i]
+            if touched and (frame != at or code == CLAIM):
+                self._tell()
+            at = frame
+            if code == HOLE:
+                self._taken.told += self._all.doubt_all(self._connection_id, MISSED, event_us)
+                continue
+            book = books.get(instrument)
+            if book is None:
+                book = books[instrument] = Book()
+            if code == CLAIM:
+                self._check(instrument, book, event_us, price, amount)
+                continue
+            if code == EPOCH:
+                self._taken.epochs.add(instrument)
+                continue
+            if code == CHANGE:
+                update_id = book.number(event_us)
+                self._numbers.append(update_id)
+                self._change(instrument, book, event_us, side < 0, price, amount)
+            elif code == STATE:
+                if instrument in self._all.doubted:
+                    self._all.doubted.remove(instrument)
+                    self._taken.told.append(Trust(instrument, event_us))
+                self._all.lost.discard(instrument)
+                self._fresh |= set() if book.known else {instrument}
+                book.begin()
+            else:
+                book.set(side < 0, price, amount)
+                if code == SNAPSHOT:  # its state has been told
+                    continue
+                if not book.known and not book.doubted:
+                    self._begin_blind(instrument, book, event_us, self._parts[BOOK_DELTAS.name]["symbol"][i])
+            book.last_us = event_us
+            touched[instrument] = (book, event_us, received_us, update_id)
+        self._tell()
+        self._store()
+
+    def _change(self, instrument: int, book: Book, event_us: int, ask: bool, price: float, change: float) -> None:
+        if not book.known:
+            self._levels.append(np.nan)
+            self._taken.unknown += 1
+            return
+        quantity = round(book.sides[ask].get(price, 0.0) + change, DIGITS)
+        book.set(ask, price, quantity)
+        if quantity < 0 and not book.doubted:
+            book.since_us = event_us
+            self._doubt(instrument, book, "a level fell below nothing")
+        outdone = book.doubted and self._all.held(instrument)
+        self._taken.unknown += outdone
+        self._levels.append(np.nan if outdone else max(quantity, 0.0))
+
+    def _check(self, instrument: int, book: Book, event_us: int, bid: float, ask: float) -> None:
+        if book.known and not book.doubted and book.contradicted((bid, ask) != (book.top[0], book.top[2]), event_us):
+            self._doubt(instrument, book, "its top is not what the venue says")
+
+    def _begin_blind(self, instrument: int, book: Book, event_us: int, symbol: str) -> None:
+        """A change of a book that nobody knows counts where its whole state was due: frames tell of neighbours too."""
+        due = instrument in self._all.doubted or instrument in self._all.lost
+        if due or symbol in self._all.wanted.get(self._connection_id, ()):
+            book.since_us = event_us
+            self._doubt(instrument, book, "changes came before its whole state")
+
+    def _doubt(self, instrument: int, book: Book, cause: str) -> None:
+        self._taken.told.append(self._all.doubt(self._connection_id, instrument, cause, book.since_us))
+
+    def _tell(self) -> None:
+        """Tops that a frame has moved."""
+        for instrument, (book, event_us, received_us, update_id) in self._touched.items():
+            if instrument in self._fresh:
+                self._taken.told += self._all.outrun(instrument, book)
+            top = book.now()
+            if not book.known or book.doubted or top == book.top:
+                continue
+            book.top = top
+            if top[0] and top[2] and top[0] >= top[2]:
+                if book.contradicted(True, event_us):
+                    self._doubt(instrument, book, "its bids reach its asks")
+                continue
+            self._quotes.append((instrument, event_us, received_us, update_id, *top))
+        self._touched.clear()
+        self._fresh.clear()
+
+    def _store(self) -> None:
+        rows = self._taken.rows
+        if changes := self._parts.get(BOOK_CHANGES):
+            numbered = {**{name: changes[name] for name in _PLACE_OF_CHANGE}, "update_id": self._numbers, "quantity": self._levels}
+            known = ~np.isnan(self._levels)
+            if known.any():
+                rows[BOOK_DELTAS.name] = {name: np.asarray(column)[known] for name, column in numbered.items()}
+        if self._quotes:
+            rows[QUOTES.name] = {name: np.array(values) for name, values in zip(_QUOTE, zip(*self._quotes, strict=True), strict=True)}
