@@ -7,6 +7,7 @@ Keys (P is the prefix, V the venue; written and read here only, each expires by 
 | P:budget:V:used:<minute> | integer | weight used in that UTC minute: our own spending, or the venue's count where larger | 2 minutes |
 | P:budget:V:share:<minute> | integer | of that, what those spent who are content with a share | 2 minutes |
 | P:budget:V:bucket | hash left, at (ms since 1970) | tokens held, where the venue refills a bucket by the second | 2 minutes |
+| P:budget:V:allowance | hash refill (per second), held | what the venue says our login's bucket is, where it is more than every login's | 3 hours |
 | P:budget:V:paused | integer, ms since 1970 | nobody sends before; set by a 429 or a 418 | until then, at most 3 days |
 | P:budget:V:strikes | integer | 429s without Retry-After in a row, for the next pause's length | 10 minutes |
 """
@@ -24,12 +25,20 @@ _FIRST_PAUSE_SECONDS, _MOST_DOUBLINGS = 5.0, 6
 #: Clocks differ: what is sent at the turn of the minute may still be counted to the old one.
 _TURN_SECONDS = 1.0
 
+#: The venue is asked again within the hour.
+_ALLOWANCE_SECONDS = 3 * 3600
+
 # All three are single steps in Redis, so that no two processes spend the same weight.
-# KEYS: paused, used, share, bucket. ARGV: now, weight, allowed in the minute, of that to a share (-1: all of it), and of the bucket what
-# it gains a millisecond (0: there is none), what it holds, what is left in it for others.
+# KEYS: paused, used, share, bucket, allowance. ARGV: now, weight, allowed in the minute, of that to a share (-1: all of it), and of the
+# bucket what it gains a millisecond (0: there is none), what it holds, what is left in it for others, and both as they were declared.
 _SPEND = """
 local now, weight, allowed, own = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local refill, held, spared = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local more = refill > 0 and redis.call('HMGET', KEYS[5], 'refill', 'held') or {}
+if more[1] then
+  local faster, larger = tonumber(more[1]) / tonumber(ARGV[8]), tonumber(more[2]) / tonumber(ARGV[9])
+  allowed, own, refill, held, spared = allowed * faster, own * faster, refill * faster, held * larger, spared * larger
+end
 local paused = tonumber(redis.call('GET', KEYS[1]) or '0')
 if paused > now then return {1, paused - now} end
 if weight == 0 then return {0, 0} end
@@ -93,8 +102,9 @@ class Budget:
         share: float | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self._venue, self._jitter = venue, jitter
+        self._venue, self._limits, self._redis, self._jitter = venue, limits, redis_client, jitter
         self._keys = f"{prefix}:budget:{venue}"
+        self._allowance = f"{self._keys}:allowance"
         self._allowed = int(limits.weight_per_minute * BUDGET_SHARE)
         self._share = -1 if share is None else int(self._allowed * share)
         self._refill, self._held = limits.weight_per_second * BUDGET_SHARE / 1000, limits.burst * BUDGET_SHARE
@@ -107,14 +117,24 @@ class Budget:
         """Take the weight, or raise Exhausted; ValueError when it is more than there ever is."""
         if weight > self._most:
             raise ValueError(f"{what} weighs {weight}, and the budget is {self._most:g}")
-        keys = [f"{self._keys}:paused", self._used(now_ms), f"{self._keys}:share:{now_ms // 60_000}", f"{self._keys}:bucket"]
-        state, wait_ms = self._spend(keys, [now_ms, weight, self._allowed, self._share, self._refill, self._held, self._spared])
+        keys = [f"{self._keys}:paused", self._used(now_ms), f"{self._keys}:share:{now_ms // 60_000}", f"{self._keys}:bucket", self._allowance]
+        declared = [self._limits.weight_per_second, self._limits.burst]
+        state, wait_ms = self._spend(keys, [now_ms, weight, self._allowed, self._share, self._refill, self._held, self._spared, *declared])
         if state == 1:
             raise Exhausted(f"{self._venue} is paused", wait_ms / 1000)
         if state == 2:
             raise Exhausted(f"{self._venue}: the weight of this minute is spent", wait_ms / 1000 + _TURN_SECONDS * (1 + self._jitter()))
         if state == 3:
             raise Exhausted(f"{self._venue}: the tokens of this moment are spent", wait_ms / 1000, paced=True)
+
+    def allow(self, per_second: float, held: float) -> None:
+        """The venue says that our bucket gains and holds so much. Less than it declares for every login is not believed."""
+        if self._refill:
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(self._allowance, "refill", str(max(per_second, self._limits.weight_per_second)))
+            pipe.hset(self._allowance, "held", str(max(held, self._limits.burst)))
+            pipe.expire(self._allowance, _ALLOWANCE_SECONDS)
+            pipe.execute()
 
     def heed(self, used: int, sent_ms: int) -> None:
         """The venue's own count of a minute stands where it is larger than ours."""

@@ -96,6 +96,10 @@ class Http:
         # A proxy from the environment is for the world outside; it would swallow what is asked of this machine.
         self._session.trust_env = address.hostname not in ("localhost", "127.0.0.1", "::1")
 
+    def allow(self, per_second: float, held: float) -> None:
+        """The venue has told what our login may spend."""
+        self._budget.allow(per_second, held)
+
     def fetch(self, request: Request) -> Reply:
         """The reply with status 200. Raises HttpError; redis.exceptions.RedisError while nobody can tell what is left to spend."""
         sent_ms = self._now_ms()

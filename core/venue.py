@@ -245,6 +245,8 @@ class Poll:
     max_pages: int = 1
     #: whether it is for farms that have the venue's login (True), for those that have not (False), or for both
     login: bool | None = None
+    #: (weight a second, weight held) of the login's own token bucket, where the reply tells it. Raises Unreadable
+    allowance: Callable[[Reply], tuple[float, float]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

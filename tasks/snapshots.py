@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import Any
 
 from core import journal as journals
@@ -37,7 +37,13 @@ def poll(venue: str, name: str) -> dict[str, Any]:
     if found.about in (INSTRUMENTS, UNRECORDED, MARKETS) and not about:
         return {"requests": 0, "cause": "what to ask about is not known yet"}
     requests = found.requests(about, time.time_ns() // 1000)
-    return ask(venue, found, requests, seconds=min(found.every_seconds or 300, 300))
+
+    def heard(reply: Reply) -> None:
+        if found.allowance is not None:
+            with suppress(Unreadable):  # the writers put it aside, with the reason
+                resources.http(venue).allow(*found.allowance(reply))
+
+    return ask(venue, found, requests, seconds=min(found.every_seconds or 300, 300), heard=heard)
 
 
 @app.task

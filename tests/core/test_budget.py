@@ -98,3 +98,21 @@ def test_every_key_expires(make: Make, redis_client: redis.Redis, key_prefix: st
     keys = list(redis_client.scan_iter(match=f"{key_prefix}:*"))
     assert len(keys) == 4
     assert all(0 < redis_client.ttl(key) <= 600 for key in keys)
+
+
+def test_a_login_of_a_higher_tier_has_a_larger_bucket(make: Make) -> None:
+    """40 held and 8 a second become 160 and 24, for a share too; the minute grows with the second."""
+    make(bucket=True).allow(30, 200)
+    assert spent(make(share=0.5, bucket=True), 1) == 80
+    assert spent(make(bucket=True), 1) == 80
+    assert spent(make(bucket=True), 1, NOW_MS + 1_000) == 24
+
+
+def test_less_than_every_login_has_is_not_believed(make: Make) -> None:
+    make(bucket=True).allow(1, 1)
+    assert spent(make(bucket=True), 1) == 40
+
+
+def test_where_there_is_no_bucket_none_is_made(make: Make) -> None:
+    make().allow(30, 200)
+    assert spent(make(), 1) == 80

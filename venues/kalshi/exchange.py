@@ -1,4 +1,4 @@
-"""Replies about the exchange and the account: pauses that are under way or announced, and what is kept as sent. Must not know HTTP."""
+"""Replies about the exchange and the account: pauses that are under way or announced, what we may ask, and what is kept as sent. Must not know HTTP."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,6 +17,7 @@ MAINTENANCE, CLOSED, PAUSED = "maintenance window", "exchange closed", "trading 
 
 _STATUS = msgspec.json.Decoder(wire_rest.Status)
 _SCHEDULE = msgspec.json.Decoder(wire_rest.ScheduleReply)
+_ACCOUNT = msgspec.json.Decoder(wire_rest.AccountLimits)
 _WINDOW = msgspec.json.Decoder(wire_rest.Window)
 
 
@@ -52,6 +53,20 @@ def parse_schedule(reply: Reply) -> Decoded:
         if (since := microseconds(row.start_datetime)) is not None and (until := microseconds(row.end_datetime)) is not None
     ]
     return Decoded(pauses=pauses or None, rejected=rejected)
+
+
+def parse_allowance(reply: Reply) -> Decoded:
+    allowance(reply)
+    return Decoded(ignored={reply.poll: 1})
+
+
+def allowance(reply: Reply) -> tuple[float, float]:
+    """(tokens a second, tokens held) for reads of the account's tier."""
+    try:
+        read = _ACCOUNT.decode(reply.body).read
+    except UNREADABLE as exc:
+        raise bad_reply(reply, exc) from exc
+    return read.refill_rate, read.bucket_capacity
 
 
 # --- what no table has a place for ------------------------------------------------------------------------------------------

@@ -47,7 +47,11 @@ POLLS = (
         follow=follow(fees.OF_EVENTS, "/events/fee_changes"),
         max_pages=20,
     ),
-    Poll(_LIMITS, 3600, requester(_LIMITS, "/account/limits"), kept("read"), login=True),
+    Poll(
+        *(_LIMITS, 3600, requester(_LIMITS, "/account/limits"), exchange.parse_allowance),
+        login=True,
+        allowance=exchange.allowance,
+    ),
     Poll(_CUTOFF, 3600, requester(_CUTOFF, "/historical/cutoff"), kept("trades_created_ts")),
     # Asked for where something is missing (history.py).
     Poll(tape.OF_MARKET, None, tape.request_of_market, tape.parse_trades, about=INSTRUMENTS, queue="backfill"),

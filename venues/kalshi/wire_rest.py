@@ -192,3 +192,12 @@ class Schedule(Struct):
 
 class ScheduleReply(Struct):
     schedule: Schedule
+
+
+class Bucket(Struct):
+    refill_rate: Annotated[float, Meta(gt=0)]
+    bucket_capacity: Annotated[float, Meta(gt=0)]
+
+
+class AccountLimits(Struct):
+    read: Bucket

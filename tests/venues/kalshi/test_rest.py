@@ -1,5 +1,7 @@
 """Kalshi's polls: how often they run, walks by cursor, trades, candles, pauses, and what is kept as sent."""
 
+import json
+
 import pytest
 
 from core.venue import Reply
@@ -223,6 +225,13 @@ def test_what_has_no_table_is_kept_as_sent(poll: str) -> None:
 def test_a_reply_that_does_not_hold_what_it_should_is_bad(poll: str) -> None:
     with pytest.raises(BadReply):
         parse(poll, {"error": "too many requests"})
+
+
+def test_the_tier_of_the_account_says_what_may_be_asked() -> None:
+    allowance = VENUE.poll("account_limits").allowance
+    assert allowance is not None
+    body = {**KEPT["account_limits"], "read": {"refill_rate": 1000, "bucket_capacity": 2000.0}}
+    assert allowance(Reply("account_limits", {}, json.dumps(body).encode(), NOW_US)) == (1000, 2000)
 
 
 # --- changes of fees
