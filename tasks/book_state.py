@@ -4,8 +4,11 @@ A drain that dies leaves books of some seconds ago, and the entries since then: 
 """
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from core.journal import START, Journal, JournalError, id_order
+from db.offsets import Fenced
 from tasks.books import Books
 from tasks.continuity import Sockets
 from tasks.digest import digest
@@ -23,23 +26,39 @@ def keep(journal: Journal, reader: Reader) -> None:
     journal.keep_state(reader.stream, state)
 
 
-def recover(journal: Journal, reader: Reader) -> None:
-    """Bring the reader's books to where it stands. What cannot be recovered is asked for anew."""
-    assert reader.books is not None
-    try:
-        state = journal.state(reader.stream)
-        books = None if state is None else Books.restore(state["books"])
-    except (JournalError, KeyError, TypeError, ValueError) as exc:  # torn, or of another release
-        log.error("the books start anew cause=%s", exc)
-        state = books = None
-    if state is None or books is None or id_order(state["offset"]) > id_order(reader.last_id):
+def recover(journal: Journal, reader: Reader, committed: Callable[[], str]) -> None:
+    """Bring the reader's books to where it stands. What cannot be recovered is asked for anew.
+
+    `committed`: journal id up to which the stream is committed by now. Raises Fenced while another drain still moves the stream on: it may
+    have kept other books, and trimmed the journal behind them, between two looks of ours.
+    """
+    state = _kept(journal, reader)
+    if state is not None and id_order(state["offset"]) > id_order(reader.last_id):
+        if committed() != reader.last_id:
+            raise Fenced(f"{reader.stream} is moved on by another drain")
+        log.error("the books are ahead of what is committed stream=%s", reader.stream)
+        state = None
+    if state is None:
         if reader.last_id != START:
             log.warning("the books are not known and are asked for anew stream=%s", reader.stream)
             reader.wishes.add("")
         keep(journal, reader)
         return
-    reader.books = books
+    reader.books = state["books"]
     sockets = Sockets.restore(reader.sockets.place, state["sockets"], None, None)
     behind = Reader(reader.stream, reader.venue, sockets, state["offset"], reader.ids, books=reader.books)
     for entries in journal.between(reader.stream, behind.last_id, reader.last_id, PAGE_ENTRIES):
         digest(behind, entries)
+    newest = _kept(journal, reader)
+    if newest is None or newest["offset"] != state["offset"]:
+        raise Fenced(f"{reader.stream} is moved on by another drain")
+
+
+def _kept(journal: Journal, reader: Reader) -> dict[str, Any] | None:
+    """What was kept last, with its books restored; None for nothing of ours."""
+    try:
+        state = journal.state(reader.stream)
+        return None if state is None else {**state, "books": Books.restore(state["books"])}
+    except (JournalError, KeyError, TypeError, ValueError) as exc:  # torn, or of another release
+        log.error("the books start anew cause=%s", exc)
+        return None

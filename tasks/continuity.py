@@ -158,8 +158,8 @@ class Sockets:
         return [name for name, connection in self.connections.items() if connection.live]
 
     def stored(self) -> dict[str, Any]:
-        """What `restore` needs, as JSON."""
-        rows = {name: [c.batch_no, c.incarnation, c.live, c.proven, c.numbers] for name, c in self.connections.items()}
+        """What `restore` needs, as JSON; nothing of it changes afterwards, as it is written while the next batch is counted."""
+        rows = {name: [c.batch_no, c.incarnation, c.live, c.proven, dict(c.numbers)] for name, c in self.connections.items()}
         return {"connections": rows, "deaf": self.deaf}
 
     def is_repeat(self, header: journal.Header) -> bool:

@@ -240,9 +240,13 @@ class Drain:
         reader = Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
         if reader.venue.keeps_books(stream.channel):
             reader.books = Books()
-            book_state.recover(self._journal, reader)
+            book_state.recover(self._journal, reader, lambda: self._committed_now(stream))
             reader.books.doubted = unheard
         return reader
+
+    def _committed_now(self, stream: StreamName) -> str:
+        with self._second, self._second.cursor() as cursor:
+            return offsets.committed(cursor, str(stream))
 
     def _continuity(self, cursor: Any, stream: StreamName) -> tuple[IdSequence | None, Chain | None]:
         """What proves that nothing of the channel is missing, standing where its table ends."""

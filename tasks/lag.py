@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ MAX_BATCHES = 4096
 
 
 class Lag:
+    """Added to by the thread that commits, summed up by the one that reads."""
+
     def __init__(self) -> None:
+        self._lock = Lock()
         self._batches: dict[str, deque[tuple[int, int, Any]]] = {}
 
     def add(self, stream: str, committed_us: int, received: Sequence[Any], rows: int) -> None:
@@ -22,14 +26,18 @@ class Lag:
             return
         times = np.concatenate(received) if len(received) > 1 else received[0]
         step = max(1, len(times) // SAMPLE)
-        batches = self._batches.setdefault(stream, deque(maxlen=MAX_BATCHES))
-        batches.append((committed_us, rows, committed_us - times[::step]))
-        while batches and batches[0][0] < committed_us - WINDOW_SECONDS * 1_000_000:
-            batches.popleft()
+        lags = committed_us - times[::step]
+        with self._lock:
+            batches = self._batches.setdefault(stream, deque(maxlen=MAX_BATCHES))
+            batches.append((committed_us, rows, lags))
+            while batches and batches[0][0] < committed_us - WINDOW_SECONDS * 1_000_000:
+                batches.popleft()
 
     def summary(self, stream: str, now_us: int) -> dict[str, Any]:
         """rows_per_s over the window, p50 and p99 in ms (None when nothing came), last commit in us."""
-        recent = [batch for batch in self._batches.get(stream, ()) if batch[0] > now_us - WINDOW_SECONDS * 1_000_000]
+        with self._lock:
+            batches = list(self._batches.get(stream, ()))
+        recent = [batch for batch in batches if batch[0] > now_us - WINDOW_SECONDS * 1_000_000]
         if not recent:
             return {"rows_per_s": 0.0, "p50_ms": None, "p99_ms": None}
         lags = np.concatenate([batch[2] for batch in recent]) / 1000

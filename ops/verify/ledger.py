@@ -54,9 +54,12 @@ class Ledger:
                     yield kept
 
     def delivered(self, comparison: Comparison, until_us: int) -> Iterator[Rows]:
-        """Blocks of rows that an open socket was given."""
+        """Blocks of rows that an open socket was given. A state that is told anew may be older than its telling."""
         for records in self.records(comparison, until_us):
-            yield rows_of_ledger(comparison, records[records["delivered"] > 0])
+            given = records["delivered"] > 0
+            if comparison.told_again:
+                given &= records["sent_us"] <= until_us
+            yield rows_of_ledger(comparison, records[given])
 
     def with_keys(self, comparison: Comparison, wanted: Any) -> Rows:
         """Rows of all records, delivered or not, that have one of these keys."""

@@ -15,6 +15,7 @@ from core.journal import Journal, StreamName
 from core.records import BOOK_CHANGES, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES
 from core.settings import Settings
 from core.venue import Channel, Decoded, Frames, Limits, Numbered, Universe, Venue
+from db.offsets import Fenced
 from tasks.drain import Drain, Turn
 from tasks.lag import Lag
 from tests.tasks.conftest import Socket
@@ -96,6 +97,58 @@ def test_books_outlive_the_drain_that_replayed_them(journal: Journal, drained: C
     drained(dies=dies)
     assert told(query) == ([(2, 0.40, 6), (3, 0.41, 2), (4, 0.41, 0)], [(1, 0.40, 5), (2, 0.40, 6), (3, 0.41, 2), (4, 0.40, 6)])
     assert query("SELECT count(*) FROM data_gaps") == [(0,)]
+
+
+class Overtaken(Journal):
+    """Another drain commits more, keeps its books and trims, just when these are looked at (`at`: which look)."""
+
+    def __init__(self, *args: Any, others: Callable[[], None], at: int, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._others, self._at = others, at
+
+    def state(self, stream: StreamName) -> dict[str, Any] | None:
+        self._at -= 1
+        if self._at == 0:
+            self._others()
+        return super().state(stream)
+
+
+@pytest.mark.parametrize("at", [1, 2])
+def test_books_that_another_drain_still_moves_on_are_left_to_it(
+    farm: Settings, journal: Journal, board: Board, drained: Callable[..., None], query: Query, key_prefix: str, at: int
+) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5")
+    drained()
+
+    def others() -> None:
+        socket.send(b"2 change 0.40 1")
+        query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tapefarm drain 0'")  # its lock
+        drained()
+
+    overtaken = Overtaken(journal._redis, key_prefix, others=others, at=at)
+    with closing(Drain(farm, overtaken, board, Turn(0), Lag())) as late, pytest.raises(Fenced, match="another drain"):
+        late.open()
+    socket.send(b"3 change 0.40 1")
+    drained()
+    assert told(query)[0] == [(2, 0.40, 6), (3, 0.40, 7)]
+    assert board.resyncs(["tiny:book:0:a"]) == {}
+
+
+def test_numbers_are_committed_as_they_were_and_not_as_they_are(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
+    """The next batch is counted while one is written; a successor must not take it for a repeat."""
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5", b"2 change 0.40 1")
+    with closing(Drain(farm, journal, board, Turn(0), Lag())) as drain:
+        drain.open()
+        while drain.step():
+            pass
+        (reader,) = drain._readers.values()
+        before = reader.sockets.stored()
+        socket.send(b"3 change 0.40 1")
+        drain.step()
+        assert before != reader.sockets.stored()
+        assert before["connections"]["c"][4] == {"1": 2}
 
 
 def test_the_journal_is_trimmed_behind_the_books_that_are_kept(journal: Journal, drained: Callable[..., None]) -> None:

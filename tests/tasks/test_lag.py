@@ -1,5 +1,7 @@
 """Lag figures over a sliding window."""
 
+from threading import Thread
+
 import numpy as np
 
 from tasks.lag import MAX_BATCHES, SAMPLE, WINDOW_SECONDS, Lag
@@ -35,3 +37,12 @@ def test_memory_is_bounded_by_sampling_and_by_batches() -> None:
     kept = lag._batches["s"]
     assert len(kept) <= MAX_BATCHES
     assert max(len(batch[2]) for batch in kept) <= SAMPLE + 1
+
+
+def test_it_is_summed_up_while_commits_add_to_it() -> None:
+    lag, received = Lag(), [np.array([NOW])]
+    adding = Thread(target=lambda: [lag.add("s", NOW + n, received, 1) for n in range(20_000)])
+    adding.start()
+    while adding.is_alive():
+        assert lag.summary("s", NOW)["rows_per_s"] >= 0
+    adding.join()
