@@ -168,6 +168,16 @@ def test_a_state_that_is_told_anew_may_be_older_than_what_the_ledger_begins_with
     assert ledger.first_event_us(replace(QUOTES, told_again=True)) == BEGIN_US - 7
 
 
+def test_a_state_that_is_told_anew_behind_the_cutoff_is_not_expected_yet(tmp_path: Path) -> None:
+    ledger = write_ledger(tmp_path, 9)
+    path, cutoff_us = ledger.folder / "quotes-000001.bin", BEGIN_US + 100
+    records = np.fromfile(path, np.dtype(QUOTE_FIELDS))
+    records["sent_us"] = cutoff_us + np.arange(-4, 5)
+    records.tofile(path)
+    told = [len(np.concatenate(list(ledger.delivered(replace(QUOTES, told_again=again), cutoff_us)))) for again in (False, True)]
+    assert told == [9, 5]
+
+
 def test_rows_of_wanted_keys_are_found_delivered_or_not(tmp_path: Path) -> None:
     ledger = write_ledger(tmp_path, 20)
     assert [id_of(row["key"]) for row in ledger.with_keys(QUOTES, np.array([9, 11, 99], np.uint64))] == [9, 11]
