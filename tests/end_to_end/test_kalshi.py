@@ -139,7 +139,13 @@ def maintained(venue: Venue) -> None:
 
     eventually(planned, lambda: venue.psql(f"SELECT cause, state, detail FROM {deaf}"))
     announced = "venue = 'kalshi' AND reason = 'maintenance window' AND since_at BETWEEN now() - INTERVAL '1 hour' AND now()"
-    assert counted(venue, f"planned_pauses WHERE {announced}") == 1
+
+    def told() -> bool:
+        """A request that was refused is asked again by the next round, an hour later."""
+        venue.send_task("tasks.snapshots.poll", "kalshi", "exchange_schedule")
+        return counted(venue, f"planned_pauses WHERE {announced}") == 1
+
+    eventually(told, lambda: venue.psql("SELECT * FROM planned_pauses"))
 
 
 def lifecycle_heard(venue: Venue) -> None:
