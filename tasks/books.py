@@ -52,6 +52,10 @@ class Books:
         """Whether some connection holds the book in good faith."""
         return any(book.known and not book.doubted for book in self._all(instrument_id))
 
+    def told_by_another(self, instrument_id: int, book: Book) -> bool:
+        """Whether another connection holds the book in good faith, with nothing against it."""
+        return any(other is not book and other.known and not other.doubted and not other.since_us for other in self._all(instrument_id))
+
     def _all(self, instrument_id: int) -> list[Book]:
         return [books[instrument_id] for books in self._sets.values() if instrument_id in books]
 

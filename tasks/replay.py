@@ -10,6 +10,7 @@ from tasks.book_rows import CHANGE, CLAIM, CODES, EPOCH, HOLE, SNAPSHOT, STATE, 
 from tasks.books import Books
 from tasks.order_book import Book, Doubt, Trust
 
+CONTRADICTED = "its top is not what the venue says"
 MISSED = "numbers of its subscription are missing"
 #: Sums of decimals leave dust; no venue quotes finer.
 DIGITS = 6
@@ -47,6 +48,8 @@ class _Replay:
         self._touched: dict[int, tuple[Book, int, int, int]] = {}
         self._quotes: list[tuple[int, int, int, int, float, float, float, float]] = []
         self._fresh: set[int] = set()  # books of which the first whole state is being told
+        # books contradicted when a whole state came -> (since when, the top that was held)
+        self._contradicted: dict[int, tuple[int, tuple[float, float, float, float]]] = {}
         # of each change: its number, and what stands at the level after it; NaN where the book is not known
         self._numbers: list[int] = []
         self._levels: list[float] = []
@@ -76,12 +79,7 @@ class _Replay:
                 self._numbers.append(update_id)
                 self._change(instrument, book, event_us, side < 0, price, amount)
             elif code == STATE:
-                if instrument in self._all.doubted:
-                    self._all.doubted.remove(instrument)
-                    self._taken.told.append(Trust(instrument, event_us))
-                self._all.lost.discard(instrument)
-                self._fresh |= set() if book.known else {instrument}
-                book.begin()
+                self._begin(instrument, book, event_us)
             else:
                 book.set(side < 0, price, amount)
                 if code == SNAPSHOT:  # its state has been told
@@ -92,6 +90,17 @@ class _Replay:
             touched[instrument] = (book, event_us, received_us, update_id)
         self._tell()
         self._store()
+
+    def _begin(self, instrument: int, book: Book, event_us: int) -> None:
+        if instrument in self._all.doubted:
+            self._all.doubted.remove(instrument)
+            self._taken.told.append(Trust(instrument, event_us))
+        self._all.lost.discard(instrument)
+        if not book.known:
+            self._fresh.add(instrument)
+        elif book.since_us and not book.doubted:
+            self._contradicted[instrument] = (book.since_us, book.top)
+        book.begin()
 
     def _change(self, instrument: int, book: Book, event_us: int, ask: bool, price: float, change: float) -> None:
         if not book.known:
@@ -109,7 +118,7 @@ class _Replay:
 
     def _check(self, instrument: int, book: Book, event_us: int, bid: float, ask: float) -> None:
         if book.known and not book.doubted and book.contradicted((bid, ask) != (book.top[0], book.top[2]), event_us):
-            self._doubt(instrument, book, "its top is not what the venue says")
+            self._doubt(instrument, book, CONTRADICTED)
 
     def _begin_blind(self, instrument: int, book: Book, event_us: int, symbol: str) -> None:
         """A change of a book that nobody knows counts where its whole state was due: frames tell of neighbours too."""
@@ -127,6 +136,8 @@ class _Replay:
             if instrument in self._fresh:
                 self._taken.told += self._all.outrun(instrument, book)
             top = book.now()
+            if instrument in self._contradicted:
+                self._admit(instrument, book, event_us, top)
             if not book.known or book.doubted or top == book.top:
                 continue
             book.top = top
@@ -137,6 +148,12 @@ class _Replay:
             self._quotes.append((instrument, event_us, received_us, update_id, *top))
         self._touched.clear()
         self._fresh.clear()
+
+    def _admit(self, instrument: int, book: Book, event_us: int, top: tuple[float, float, float, float]) -> None:
+        """A whole state proves the contradiction that it ends: a book that had gone stale is found out however short that was."""
+        since_us, held = self._contradicted.pop(instrument)
+        if top != held and not self._all.told_by_another(instrument, book):
+            self._taken.told += [Doubt(instrument, CONTRADICTED, since_us, alone=True), Trust(instrument, event_us)]
 
     def _store(self) -> None:
         rows = self._taken.rows

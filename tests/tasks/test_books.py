@@ -1,6 +1,5 @@
 """tasks.books: what a stream says of price levels, replayed; each table below is one batch in the order of its frames."""
 
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,57 +11,7 @@ from tasks.bookkeeping import replay
 from tasks.books import Books
 from tasks.order_book import DOUBT_CLAIMS, DOUBT_US, Doubt, Trust
 from tasks.replay import Taken, take
-
-STATE, LEVEL, DELTA, CHANGE, CLAIM, EPOCH = "book_states", "book_snapshots", "book_deltas", "book_changes", "book_claims", "book_epochs"
-SECOND = 1_000_000
-#: what a row has beside its clocks, frame and instrument
-FIELDS = {
-    STATE: ("update_id",),
-    LEVEL: ("update_id", "side", "price", "quantity"),
-    DELTA: ("update_id", "side", "price", "quantity"),
-    CHANGE: ("side", "price", "change"),
-    CLAIM: ("bid_price", "ask_price"),
-    EPOCH: (),
-}
-Said = tuple[int, int, str, tuple[float, ...]]  # (frame, event time in us, kind, fields)
-
-
-def batch(*said: Said, instrument: int = 7) -> dict[str, dict[str, Any]]:
-    rows: dict[str, list[tuple[float, ...]]] = {}
-    for frame, event_us, kind, fields in said:
-        rows.setdefault(kind, []).append((frame, event_us, event_us + 1, instrument, *fields))
-    made = {}
-    for kind, found in rows.items():
-        names = ("frame", "event_at", "received_at", "instrument_id", *FIELDS[kind])
-        made[kind] = {name: np.array(column) for name, column in zip(names, zip(*found, strict=True), strict=True)}
-        made[kind]["symbol"] = ["X"] * len(found)
-    return made
-
-
-def state(frame: int, event_us: int, bids: dict[float, float], asks: dict[float, float]) -> list[Said]:
-    levels = [(1, *level) for level in bids.items()] + [(-1, *level) for level in asks.items()]
-    return [(frame, event_us, STATE, (frame,)), *((frame, event_us, LEVEL, (frame, *level)) for level in levels)]
-
-
-def tops(taken: Taken) -> list[tuple[float, ...]]:
-    quotes = taken.rows.get("quotes")
-    if quotes is None:
-        return []
-    names = ("event_at", "update_id", "bid_price", "bid_quantity", "ask_price", "ask_quantity")
-    return list(zip(*(quotes[name].tolist() for name in names), strict=True))
-
-
-def known(bids: dict[float, float], asks: dict[float, float]) -> Books:
-    books = Books()
-    take(books, "c", batch(*state(0, 1, bids, asks)))
-    return books
-
-
-LATER = 10_000_000
-
-
-def doubts(taken: Taken) -> list[Doubt]:
-    return [one for one in taken.told if isinstance(one, Doubt)]
+from tests.tasks.said import CHANGE, DELTA, EPOCH, LATER, LEVEL, SECOND, Said, batch, doubts, known, state, tops
 
 
 def test_a_whole_state_and_each_move_of_the_top_is_a_quote() -> None:
@@ -143,34 +92,6 @@ def test_a_level_below_nothing_puts_the_book_in_doubt_until_the_next_state() -> 
 
 def test_an_empty_book_is_a_state_too() -> None:
     assert tops(take(known({0.40: 5}, {}), "c", batch(*state(0, 9, {}, {})))) == [(9, 0, 0, 0, 0, 0)]
-
-
-@pytest.mark.parametrize(
-    ("at", "doubted"),
-    [
-        pytest.param([0, DOUBT_US], False, id="too seldom"),
-        pytest.param([0, 1, 2, DOUBT_US - 1], False, id="too short"),
-        pytest.param([0, 1, DOUBT_US], True, id="long and often"),
-    ],
-)
-def test_a_top_that_contradicts_the_venue_for_long_is_doubted_from_its_beginning(at: list[int], doubted: bool) -> None:
-    claims = [(frame, SECOND + us, CLAIM, (0.41, 0.60)) for frame, us in enumerate(at)]
-    taken = take(known({0.40: 5}, {0.60: 5}), "c", batch(*claims))
-    assert [d.since_us for d in doubts(taken)] == ([SECOND] if doubted else [])
-
-
-def test_one_claim_that_agrees_clears_the_suspicion() -> None:
-    claims: list[Said] = [(i, SECOND + i * DOUBT_US, CLAIM, (0.41, 0.60)) for i in range(DOUBT_CLAIMS - 1)]
-    claims += [(8, 9 * SECOND, CLAIM, (0.40, 0.60)), (9, 99 * SECOND, CLAIM, (0.41, 0.60))]
-    assert doubts(take(known({0.40: 5}, {0.60: 5}), "c", batch(*claims))) == []
-
-
-def test_a_claim_is_held_against_the_book_after_the_frame_it_came_in() -> None:
-    said: list[Said] = []
-    for frame in range(DOUBT_CLAIMS):
-        price = 0.41 + frame / 100
-        said += [(frame, frame * DOUBT_US, CLAIM, (price, 0.60)), (frame, frame * DOUBT_US, DELTA, (frame, 1, price, 1))]
-    assert doubts(take(known({0.40: 5}, {0.60: 5}), "c", batch(*said))) == []
 
 
 def test_bids_that_reach_the_asks_are_never_told_and_doubted_when_it_lasts() -> None:
