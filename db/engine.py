@@ -13,6 +13,8 @@ Connection = RawConnection
 STATEMENT_TIMEOUT_SECONDS = 120
 LOCK_TIMEOUT_SECONDS = 20
 CONNECT_TIMEOUT_SECONDS = 5
+#: What was sent into a dead network fails after this; keepalives watch over idle connections only.
+TCP_TIMEOUT_MS = 30_000
 
 #: The database is away, shutting down or restarting: wait and repeat. Everything else is a bug or bad data.
 UNREACHABLE = (psycopg2.OperationalError, psycopg2.InterfaceError)
@@ -48,5 +50,6 @@ def connect(url: str, *, name: str) -> RawConnection:
         keepalives_idle=15,
         keepalives_interval=5,
         keepalives_count=3,
+        tcp_user_timeout=TCP_TIMEOUT_MS,
     )
     return opened

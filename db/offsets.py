@@ -55,6 +55,11 @@ def lock_group(cursor: Cursor, group: int) -> bool:
     return bool(cursor.fetchone()[0])  # type: ignore[index]
 
 
+def unlock_groups(cursor: Cursor) -> None:
+    """Give back what `lock_group` took on this connection, if anything."""
+    cursor.execute("SELECT pg_advisory_unlock_all()")
+
+
 def load(cursor: Cursor, stream: str, place: Place) -> Offset:
     """Where a stream stands; one not known yet begins at the start."""
     cursor.execute(

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,12 @@ class Drain:
         self._find_streams()
 
     def close(self) -> None:
+        """Give the group back before hanging up: the server takes a moment to notice a closed connection."""
         self._pool.shutdown(wait=True)
+        with suppress(*engine.UNREACHABLE):
+            self._writer.rollback()
+            with self._writer, self._writer.cursor() as cursor:
+                offsets.unlock_groups(cursor)
         for connection in (self._writer, self._second):
             connection.close()
 

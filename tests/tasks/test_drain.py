@@ -63,8 +63,9 @@ def test_what_is_in_the_journal_ends_in_the_tables_and_is_trimmed(farm: Settings
 def test_a_second_drain_of_a_group_is_refused_until_the_first_is_gone(farm: Settings, journal: Journal, board: Board) -> None:
     with opened(farm, journal, board), pytest.raises(LockTaken), opened(farm, journal, board):
         pass
-    with opened(farm, journal, board):
-        pass
+    for _ in range(30):  # A group is free the moment its drain is closed, not when the server notices.
+        with opened(farm, journal, board):
+            pass
 
 
 def test_groups_share_the_streams_without_overlap(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
