@@ -96,7 +96,11 @@ class Books:
         ended = [(number, book) for books in gone for number, book in books.items() if book.known]
         unknown = {number for number, _ in ended if not any(book.known for book in self._all(number))}
         self.lost |= unknown
-        outlived = {number: book.last_us for number, book in ended if not book.doubted and number not in unknown and not self.held(number)}
+        outlived = {
+            number: book.misled_us or book.last_us
+            for number, book in ended
+            if not book.doubted and number not in unknown and not self.held(number)
+        }
         self.doubted.update(outlived)
         return [Doubt(number, OUTLIVED, last_us, alone=True) for number, last_us in outlived.items()]
 

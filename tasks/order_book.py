@@ -15,7 +15,20 @@ WITNESS_US = 3_000_000
 class Book:
     """`sides`: (bids, asks), each price -> quantity; `best`: the best price of each, 0 for an empty side."""
 
-    __slots__ = ("best", "change_no", "change_us", "doubted", "heard", "known", "last_us", "sides", "since_us", "suspected_us", "top")
+    __slots__ = (
+        "best",
+        "change_no",
+        "change_us",
+        "doubted",
+        "heard",
+        "known",
+        "last_us",
+        "misled_us",
+        "sides",
+        "since_us",
+        "suspected_us",
+        "top",
+    )
 
     def __init__(self) -> None:
         self.sides: tuple[dict[float, float], dict[float, float]] = ({}, {})
@@ -23,6 +36,7 @@ class Book:
         self.known = self.doubted = False
         self.top = (0.0, 0.0, 0.0, 0.0)  # bid price, bid quantity, ask price, ask quantity as last told; 0: no such side
         self.since_us = self.heard = 0  # of a contradiction that goes on
+        self.misled_us = 0  # of the first top that was told although its own frame says otherwise, since it last agreed
         self.last_us = 0  # venue's clock at the newest word about it
         self.suspected_us = 0  # of a witness who knows better: when that was
         self.change_us = self.change_no = 0  # newest event time of a change, and how many came since it was first told
@@ -74,7 +88,7 @@ class Book:
         return True
 
 
-_WORDS = ("known", "doubted", "since_us", "heard", "last_us", "suspected_us", "change_us", "change_no")
+_WORDS = ("known", "doubted", "since_us", "heard", "misled_us", "last_us", "suspected_us", "change_us", "change_no")
 
 
 def plain(book: Book) -> list[Any]:

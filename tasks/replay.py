@@ -48,6 +48,7 @@ class _Replay:
         self._touched: dict[int, tuple[Book, int, int, int]] = {}
         self._quotes: list[tuple[int, int, int, int, float, float, float, float]] = []
         self._fresh: set[int] = set()  # books of which the first whole state is being told
+        self._belied: set[int] = set()  # books that a frame has moved to where its own claim does not have them
         # books contradicted when a whole state came -> (since when, the top that was held)
         self._contradicted: dict[int, tuple[int, tuple[float, float, float, float]]] = {}
         # of each change: its number, and what stands at the level after it; NaN where the book is not known
@@ -59,7 +60,7 @@ class _Replay:
         books, touched, at = self._books, self._touched, -1
         for code, i in zip(*in_order(self._parts), strict=True):
             frame, instrument, event_us, received_us, update_id, side, price, amount = columns[code][i]
-            if touched and (frame != at or code == CLAIM):
+            if touched and frame != at:
                 self._tell()
             at = frame
             if code == HOLE:
@@ -117,7 +118,13 @@ class _Replay:
         self._levels.append(np.nan if outdone else max(quantity, 0.0))
 
     def _check(self, instrument: int, book: Book, event_us: int, bid: float, ask: float) -> None:
-        if book.known and not book.doubted and book.contradicted((bid, ask) != (book.top[0], book.top[2]), event_us):
+        """A claim is held against the book after the whole frame. One that came with changes of the book speaks of just this state."""
+        if not book.known or book.doubted:
+            return
+        wrong = (bid, ask) != tuple(book.best)
+        if instrument in self._touched:
+            (self._belied.add if wrong else self._belied.discard)(instrument)
+        if book.contradicted(wrong, event_us):
             self._doubt(instrument, book, CONTRADICTED)
 
     def _begin_blind(self, instrument: int, book: Book, event_us: int, symbol: str) -> None:
@@ -128,31 +135,44 @@ class _Replay:
             self._doubt(instrument, book, "changes came before its whole state")
 
     def _doubt(self, instrument: int, book: Book, cause: str) -> None:
-        self._taken.told.append(self._all.doubt(self._connection_id, instrument, cause, book.since_us))
+        since_us = min(book.since_us, book.misled_us or book.since_us)
+        book.misled_us = 0
+        self._taken.told.append(self._all.doubt(self._connection_id, instrument, cause, since_us))
 
     def _tell(self) -> None:
         """Tops that a frame has moved."""
         for instrument, (book, event_us, received_us, update_id) in self._touched.items():
             if instrument in self._fresh:
                 self._taken.told += self._all.outrun(instrument, book)
-            top = book.now()
-            if instrument in self._contradicted:
+            top, belied = book.now(), instrument in self._belied
+            if not belied and (book.misled_us or instrument in self._contradicted):
                 self._admit(instrument, book, event_us, top)
             if not book.known or book.doubted or top == book.top:
                 continue
             book.top = top
+            if belied and self._all.told_by_another(instrument, book):
+                continue
             if top[0] and top[2] and top[0] >= top[2]:
                 if book.contradicted(True, event_us):
                     self._doubt(instrument, book, "its bids reach its asks")
                 continue
+            if belied:
+                book.misled_us = book.misled_us or event_us
             self._quotes.append((instrument, event_us, received_us, update_id, *top))
         self._touched.clear()
         self._fresh.clear()
+        self._belied.clear()
 
     def _admit(self, instrument: int, book: Book, event_us: int, top: tuple[float, float, float, float]) -> None:
-        """A whole state proves the contradiction that it ends: a book that had gone stale is found out however short that was."""
-        since_us, held = self._contradicted.pop(instrument)
-        if top != held and not self._all.told_by_another(instrument, book):
+        """Tops that were told against the word of their own frame were wrong, however soon it agrees again; events of one moment aside.
+        A whole state proves any contradiction that it ends, unless a twin has told it right."""
+        misled_us, book.misled_us = book.misled_us, 0
+        since_us = misled_us if misled_us < event_us else 0
+        if instrument in self._contradicted:
+            contradicted_us, held = self._contradicted.pop(instrument)
+            if top != held and not self._all.told_by_another(instrument, book):
+                since_us = min(contradicted_us, misled_us or contradicted_us)
+        if since_us:
             self._taken.told += [Doubt(instrument, CONTRADICTED, since_us, alone=True), Trust(instrument, event_us)]
 
     def _store(self) -> None:

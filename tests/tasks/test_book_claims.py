@@ -4,7 +4,7 @@ import pytest
 
 from tasks.order_book import DOUBT_CLAIMS, DOUBT_US, Doubt, Trust
 from tasks.replay import take
-from tests.tasks.said import CLAIM, DELTA, SECOND, Said, batch, doubts, known, state
+from tests.tasks.said import CLAIM, DELTA, SECOND, Said, batch, doubts, known, state, tops
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,39 @@ def test_a_contradiction_of_one_that_its_twin_has_not_is_no_gap(stale: bool) -> 
     take(books, "twin", batch((0, 20, CLAIM, (0.41, 0.60))))
     said = [(0, 20, CLAIM, (0.41, 0.60)), *state(1, 30, {0.41: 5}, {0.60: 5})]
     assert bool(doubts(take(books, "c", batch(*said)))) == stale
+
+
+def moved(frame: int, event_us: int, price: float, quantity: float, says: float) -> list[Said]:
+    """A frame that changes a bid, and says what the best one is then."""
+    return [(frame, event_us, DELTA, (frame, 1, price, quantity)), (frame, event_us, CLAIM, (says, 0.60))]
+
+
+def test_a_top_that_its_own_frame_belies_is_doubted_until_a_frame_agrees() -> None:
+    said = [*moved(0, 20, 0.41, 7, says=0.39), *moved(1, 30, 0.42, 7, says=0.42)]
+    taken = take(known({0.40: 5}, {0.60: 5}), "c", batch(*said))
+    assert taken.told == [Doubt(7, "its top is not what the venue says", 20, alone=True), Trust(7, 30)]
+
+
+def test_frames_of_one_moment_may_speak_of_its_end() -> None:
+    said = [*moved(0, 20, 0.41, 7, says=0.42), *moved(1, 20, 0.42, 7, says=0.42)]
+    taken = take(known({0.40: 5}, {0.60: 5}), "c", batch(*said))
+    assert (taken.told, [top[2] for top in tops(taken)]) == ([], [0.41, 0.42])
+
+
+def test_a_top_that_its_own_frame_belies_is_left_to_the_twin_that_knows_better() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    take(books, "twin", batch(*state(0, 1, {0.39: 5}, {0.60: 5})))
+    said = [*moved(0, 20, 0.40, 7, says=0.39), *moved(1, 30, 0.42, 7, says=0.42)]
+    taken = take(books, "c", batch(*said))
+    assert (taken.told, [top[2] for top in tops(taken)]) == ([], [0.42])
+
+
+def test_a_book_that_misled_until_its_connection_ended_is_doubted_from_there() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    take(books, "twin", batch(*state(0, 1, {0.39: 5}, {0.60: 5})))
+    books.of("twin")[7].doubted = True
+    take(books, "c", batch(*moved(0, 20, 0.41, 7, says=0.39), *moved(1, 25, 0.43, 7, says=0.39)))
+    assert [(d.since_us, d.alone) for d in books.keep_only(["twin"])] == [(20, True)]
 
 
 def test_one_claim_that_agrees_clears_the_suspicion() -> None:

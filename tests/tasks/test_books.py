@@ -1,6 +1,5 @@
 """tasks.books: what a stream says of price levels, replayed; each table below is one batch in the order of its frames."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given

@@ -221,7 +221,9 @@ def test_frames_nobody_can_read_are_kept_whole(farm: Settings, journal: Journal,
 def test_pages_of_many_rows_do_not_make_long_transactions(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
     replies = Replies(journal, "binance", "aggTrades")
     for page in range(60):
-        body = [{"a": n, "p": "1", "q": "1", "f": n, "l": n, "T": 1_795_312_800_000, "m": False} for n in range(page * 100, page * 100 + 100)]
+        body = [
+            {"a": n, "p": "1", "q": "1", "f": n, "l": n, "T": 1_795_312_800_000, "m": False} for n in range(page * 100, page * 100 + 100)
+        ]
         replies.keep(Reply("aggTrades", {"symbol": "BTCUSDT", "limit": 1000}, json.dumps(body).encode(), 1_795_312_800_000_000))
     turn = drain_all(dataclasses.replace(farm, writer_max_rows=500), journal, board)
     assert turn.rows == 6000
@@ -254,7 +256,9 @@ def test_an_instrument_from_which_nothing_comes_is_an_open_gap_until_its_first_r
     socket.send(trade(7, "QUIETUSDT"))
     drain_all(farm, journal, board)
     assert queries.settle_silent(farm.database_url, "binance", "aggTrade", records.TRADES) == 1
-    [(waited,)] = query("SELECT DISTINCT extract(epoch FROM received_to - received_from) >= 50 FROM data_gaps WHERE cause <> 'sequence' AND state = 'missing'")
+    [(waited,)] = query(
+        "SELECT DISTINCT extract(epoch FROM received_to - received_from) >= 50 FROM data_gaps WHERE cause <> 'sequence' AND state = 'missing'"
+    )
     assert waited, "it began when they were asked for"
     told = "SELECT symbol, cause, g.state, received_to IS NOT NULL FROM data_gaps g JOIN instruments USING (instrument_id) WHERE cause <> 'sequence' ORDER BY 1"
     assert query(told) == [

@@ -25,7 +25,9 @@ WORKER = """
 
 @pytest.mark.parametrize("end", ["announced", "killed"])
 def test_a_child_ends_when_the_worker_says_so_or_is_gone(end: str) -> None:
-    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as worker:
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(WORKER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as worker:
         assert worker.stdin is not None
         assert worker.stdout is not None
         word, child, ending = worker.stdout.readline().split()
