@@ -117,7 +117,13 @@ class Budget:
         """Take the weight, or raise Exhausted; ValueError when it is more than there ever is."""
         if weight > self._most:
             raise ValueError(f"{what} weighs {weight}, and the budget is {self._most:g}")
-        keys = [f"{self._keys}:paused", self._used(now_ms), f"{self._keys}:share:{now_ms // 60_000}", f"{self._keys}:bucket", self._allowance]
+        keys = [
+            f"{self._keys}:paused",
+            self._used(now_ms),
+            f"{self._keys}:share:{now_ms // 60_000}",
+            f"{self._keys}:bucket",
+            self._allowance,
+        ]
         declared = [self._limits.weight_per_second, self._limits.burst]
         state, wait_ms = self._spend(keys, [now_ms, weight, self._allowed, self._share, self._refill, self._held, self._spared, *declared])
         if state == 1:

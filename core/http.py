@@ -137,6 +137,7 @@ class Http:
         name, _, rest = path.removeprefix("/").partition("/")
         host = self._hosts.get(name)
         return self._base_url + path if host is None else f"{host.rstrip('/')}/{rest}"
+
     def _signature(self, request: Request) -> dict[str, str]:
         """Headers of this attempt; a signature is good for some seconds only."""
         if self._venue.sign is None or not self._credentials:

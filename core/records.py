@@ -85,7 +85,9 @@ TRADES = _kind(
 QUOTES = _kind(
     "quotes",
     "best bid and ask, one row per change",
-    Column("update_id", "int8", "venue's number of the book update; rises, with holes that prove nothing; Kalshi: of its change, 0 of a state"),
+    Column(
+        "update_id", "int8", "venue's number of the book update; rises, with holes that prove nothing; Kalshi: of its change, 0 of a state"
+    ),
     Column("bid_price", "float8", "best bid; 0 means that side is empty"),
     Column("bid_quantity", "float8", "amount at the best bid, base units"),
     Column("ask_price", "float8", "best ask; 0 means that side is empty"),
@@ -154,7 +156,11 @@ OPEN_INTEREST = _kind(
 BOOK_DELTAS = _kind(
     "book_deltas",
     "one row per price level that changed; quantity is absolute, 0 removes the level",
-    Column("update_id", "int8", "venue's number of the change; Deribit: change_id, one counter for many instruments; Kalshi: the n-th of its book at event_at"),
+    Column(
+        "update_id",
+        "int8",
+        "venue's number of the change; Deribit: change_id, one counter for many instruments; Kalshi: the n-th of its book at event_at",
+    ),
     Column("previous_id", "int8", "number of the change before it on this instrument; absent where the venue names none", nullable=True),
     Column("side", "int2", "1 bid, -1 ask"),
     Column("price", "float8", "price level"),

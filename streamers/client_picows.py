@@ -110,9 +110,7 @@ class _Socket:
             self._transport.disconnect(graceful=False)
 
 
-async def connect(
-    url: str, handler: Handler, tls: ssl.SSLContext | None, headers: Mapping[str, str], timeout_seconds: float
-) -> None:
+async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, headers: Mapping[str, str], timeout_seconds: float) -> None:
     try:
         # The library bounds the handshake and closes its transport then; the outer bound is for name look-up, TCP and TLS.
         async with asyncio.timeout(2 * timeout_seconds):

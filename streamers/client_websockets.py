@@ -90,9 +90,7 @@ class _Socket:
             self._handler.on_closed(self._cause or told)
 
 
-async def connect(
-    url: str, handler: Handler, tls: ssl.SSLContext | None, headers: Mapping[str, str], timeout_seconds: float
-) -> None:
+async def connect(url: str, handler: Handler, tls: ssl.SSLContext | None, headers: Mapping[str, str], timeout_seconds: float) -> None:
     try:
         connection = await ws_connect(
             url,

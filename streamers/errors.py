@@ -1,7 +1,7 @@
 """What can go wrong between a venue and the journal, and what to do about it.
 
 StreamerError
-├── ConnectFailed   the connection could not be made: try again
+├── ConnectFailed   the connection could not be made: the venue is away, try again until it is back
 │   └── Refused     the venue answered the handshake with a status: try again, some of them only after a long while
 ├── BadAddress      the endpoint is no WebSocket address: no attempt can help
 ├── SocketStuck     the peer does not take what is sent: the connection is given up
@@ -41,6 +41,7 @@ class SpoolBusy(StreamerError):
 
 class Verdict(Enum):
     RETRY = "retry"
+    AWAY = "away"
     RETRY_LATE = "retry late"
     GIVE_UP = "give up"
 
@@ -53,6 +54,8 @@ def verdict(error: StreamerError) -> Verdict:
     """The one place that says which socket errors are worth another attempt."""
     if isinstance(error, Refused) and error.status in LATE_STATUSES:
         return Verdict.RETRY_LATE
+    if isinstance(error, ConnectFailed) and not (isinstance(error, Refused) and error.status < 500):
+        return Verdict.AWAY
     if isinstance(error, ConnectFailed | SocketStuck):
         return Verdict.RETRY
     return Verdict.GIVE_UP

@@ -18,34 +18,19 @@ from streamers.backoff import delays
 from streamers.batcher import Batch, Batcher, Linger
 from streamers.connection import Connection
 from streamers.errors import StreamerError, Verdict, verdict
+from streamers.pacer import Pacer
 from streamers.session import Session
 
 log = logging.getLogger(__name__)
 
-#: Attempts of one process, whatever the slot: Binance documents 300 in five minutes an address, several processes share it.
-ATTEMPT_SPACING_SECONDS = 0.25
 #: A connection that held so long was a good one: the next failure starts with short delays.
-GOOD_SECONDS = 60.0
+GOOD_SECONDS = 10.0
 #: After a refusal by status (429, 418 and the like).
 LATE_SECONDS = 60.0
 #: Both connections append for so long, as the venue may begin the new one with some of its instruments only.
 OVERLAP_SECONDS = 1.0
 
 _numbers = count()
-
-
-class Pacer:
-    """Spaces the connection attempts of a process."""
-
-    def __init__(self, spacing_seconds: float = ATTEMPT_SPACING_SECONDS) -> None:
-        self._spacing = spacing_seconds
-        self._next = 0.0
-
-    async def turn(self) -> None:
-        now = asyncio.get_running_loop().time()
-        at = max(now, self._next)
-        self._next = at + self._spacing
-        await asyncio.sleep(at - now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +62,7 @@ class Slot:
         self._last_data_us = 0
         self._since_us = time_ns() // 1000
         self._changed = asyncio.Event()
-        self._late = False
+        self._failure: Verdict | None = None
         self._attempts = 0
 
     async def run(self) -> None:
@@ -88,7 +73,11 @@ class Slot:
             if await self._good_seconds(fresh) >= GOOD_SECONDS:
                 waits = self._waits()
             if fresh.closed:
-                await asyncio.sleep(LATE_SECONDS if self._late else next(waits))
+                await self._wait(waits)
+
+    async def _wait(self, waits: Iterator[float]) -> None:
+        if self._failure is not Verdict.AWAY:  # else the next turn is a probe
+            await asyncio.sleep(LATE_SECONDS if self._failure is Verdict.RETRY_LATE else next(waits))
 
     async def _good_seconds(self, fresh: Connection) -> float:
         """Returns when the connection has ended, or has to be replaced while it goes on: how long it was good."""
@@ -163,7 +152,7 @@ class Slot:
         """A connection that is open, or closed again when the attempt failed."""
         await self._wiring.pacer.turn()
         self._attempts += 1
-        self._late = False
+        self._failure = None
         url = self._url(self.symbols)
         connection = self._connection(url)
         connection.pause(self._paused)
@@ -174,6 +163,7 @@ class Slot:
         except StreamerError as exc:
             self._failed(connection, exc)
         else:
+            self._wiring.pacer.reached()
             connection.change(self.symbols)  # they may have changed while it was connecting
         return connection
 
@@ -182,10 +172,13 @@ class Slot:
         connection.close(str(error))
         self._on_change()
         self.last_cause = str(error)
-        sorted_as = verdict(error)
-        self._late = sorted_as is Verdict.RETRY_LATE
-        if sorted_as is Verdict.GIVE_UP:
+        self._failure = verdict(error)
+        if self._failure is Verdict.GIVE_UP:
             raise error
+        if self._failure is Verdict.AWAY:
+            self._wiring.pacer.failed()
+        else:
+            self._wiring.pacer.reached()
 
     def _connection(self, url: str) -> Connection:
         wiring, venue = self._wiring, self._wiring.venue

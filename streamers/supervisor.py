@@ -22,9 +22,10 @@ from streamers.client import CLOSE_SECONDS
 from streamers.express import Express
 from streamers.fleet import Fleet
 from streamers.overflow import Overflow
+from streamers.pacer import Pacer
 from streamers.publisher import Publisher
 from streamers.sharding import Share
-from streamers.slot import Pacer, Wiring
+from streamers.slot import Wiring
 from streamers.spool import Spool
 from streamers.universe import Universe
 
@@ -71,7 +72,7 @@ class Supervisor:
             batch_max_bytes=settings.batch_max_bytes,
             incarnation=self._incarnation,
             linger=Linger(self._loop, settings.linger_ms / 1000),
-            pacer=Pacer(),
+            pacer=Pacer(Random()),
             put=self._express.put,
             random=Random(),
             credentials=settings.credentials(venue.name),
@@ -119,7 +120,9 @@ class Supervisor:
             self._clerk.streams = sorted({str(slot.stream) for slot in self._fleet.slots})
         if now >= self._next_word and self._lacking:
             self._next_word = now + WAITING_WORD_SECONDS
-            log.warning("no socket is opened: the venue lets in nobody without a login venue=%s not_set=%s", self._venue.name, self._lacking)
+            log.warning(
+                "no socket is opened: the venue lets in nobody without a login venue=%s not_set=%s", self._venue.name, self._lacking
+            )
         elif now >= self._next_word and any(self._universe.names(channel) is None for channel in self._wanted()):
             self._next_word = now + WAITING_WORD_SECONDS
             log.info("no instruments are known yet, waiting venue=%s: tasks publish them, or list symbols in farm.toml", self._venue.name)

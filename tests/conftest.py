@@ -198,7 +198,9 @@ def connection(fresh_database_url: str) -> Iterator[RawConnection]:
 @pytest.fixture
 def query(fresh_database_url: str) -> Iterator[Callable[..., list[tuple[Any, ...]]]]:
     """Look at what is committed, over a connection of its own."""
-    with closing(psycopg2.connect(make_url(fresh_database_url).set(drivername="postgresql").render_as_string(hide_password=False))) as opened:
+    with closing(
+        psycopg2.connect(make_url(fresh_database_url).set(drivername="postgresql").render_as_string(hide_password=False))
+    ) as opened:
         opened.autocommit = True
 
         def ask(sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:

@@ -81,7 +81,9 @@ OURS = {part.name.partition(".")[0] for part in TABLE}
 @cache
 def sources() -> dict[str, Path]:
     """module name -> file, of everything that git would take."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
     names = [name for name in listed.split("\0") if name.endswith(".py") and (ROOT / name).exists()]
     return {name.removesuffix(".py").removesuffix("/__init__").replace("/", "."): ROOT / name for name in sorted(names)}
 
@@ -140,7 +142,9 @@ def test_only_allowed_imports() -> None:
 
 
 def test_every_part_of_the_table_exists() -> None:
-    there = [part.name for part in TABLE if not part.name.startswith("venues.") or part.name.split(".")[1] in VENUES]  # a folder may be deleted
+    there = [
+        part.name for part in TABLE if not part.name.startswith("venues.") or part.name.split(".")[1] in VENUES
+    ]  # a folder may be deleted
     none([name for name in there if not any(below(module, frozenset({name})) for module in sources())])
 
 
@@ -210,18 +214,24 @@ def words_of(path: Path) -> str:
     described = {
         id(node.body[0].value)
         for node in ast.walk(tree)
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body and isinstance(node.body[0], ast.Expr)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
     }
     words = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in described:
             words.append(node.value)
-        words += [str(getattr(node, field)) for field in ("id", "attr", "name", "arg", "module") if isinstance(getattr(node, field, None), str)]
+        words += [
+            str(getattr(node, field)) for field in ("id", "attr", "name", "arg", "module") if isinstance(getattr(node, field, None), str)
+        ]
     return "\n".join(words)
 
 
 def test_a_venue_is_named_in_its_folder_only() -> None:
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
     found = []
     for name in filter(None, listed.split("\0")):
         if name.startswith(tuple(NAMES_ALLOWED)) or name.endswith(".md") or not (ROOT / name).is_file():
@@ -253,5 +263,7 @@ def test_a_function_fits_without_scrolling() -> None:
 
 
 def test_a_module_says_what_it_is_for() -> None:
-    silent = [module for module, path in sources().items() if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(tree_of(path))]
+    silent = [
+        module for module, path in sources().items() if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(tree_of(path))
+    ]
     none([module for module in silent if not module.startswith("tests.")])

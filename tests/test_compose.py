@@ -67,14 +67,22 @@ SERVICE = _only(
     deploy=_only(
         ["resources"],
         resources=_only(
-            ["limits"], limits=_only(["cpus", "memory", "pids"], cpus={"type": "string", "pattern": r"^\d+\.\d+$"}, memory=BYTES, pids={"type": "integer"})
+            ["limits"],
+            limits=_only(
+                ["cpus", "memory", "pids"], cpus={"type": "string", "pattern": r"^\d+\.\d+$"}, memory=BYTES, pids={"type": "integer"}
+            ),
         ),
     ),
     logging=_only(["driver", "options"], driver=TEXT, options=_map(TEXT)),
 )
 FORMAT = {
     "type": "object",
-    "properties": {"name": TEXT, "services": _map(SERVICE), "volumes": _map({"type": "object"}), "secrets": _map(_only(["file"], file=TEXT))},
+    "properties": {
+        "name": TEXT,
+        "services": _map(SERVICE),
+        "volumes": _map({"type": "object"}),
+        "secrets": _map(_only(["file"], file=TEXT)),
+    },
     "patternProperties": {"^x-": {}},
     "required": ["name", "services", "volumes"],
     "additionalProperties": False,
@@ -233,7 +241,9 @@ def test_ports_are_for_this_machine_only() -> None:
 
 # --- images ---------------------------------------------------------------------------------------------------------------
 def test_images_are_pinned() -> None:
-    images = {service["image"] for service in SERVICES.values()} - {"tapefarm:local"} | set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
+    images = {service["image"] for service in SERVICES.values()} - {"tapefarm:local"} | set(
+        re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    )
     assert len(images) == 3
     for image in images:
         assert re.search(r":\d+\.\d+\.\d+-\w+", image), f"{image}: name the patch version"

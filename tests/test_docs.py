@@ -93,7 +93,12 @@ def _table(table: Table) -> str:
 
 
 def _column(column: Column) -> str:  # type: ignore[type-arg]
-    kind = column.type.compile(dialect=postgresql.dialect()).lower().replace("timestamp with time zone", "timestamptz").replace("float(53)", "double precision")  # type: ignore[no-untyped-call]
+    kind = (
+        column.type.compile(dialect=postgresql.dialect())
+        .lower()
+        .replace("timestamp with time zone", "timestamptz")
+        .replace("float(53)", "double precision")
+    )  # type: ignore[no-untyped-call]
     return f"| `{column.name}` | {kind} | {'yes' if column.nullable else ''} | {column.comment} |\n"
 
 
@@ -186,6 +191,9 @@ def test_decisions_are_numbered_without_holes() -> None:
 
 
 def test_the_import_table_names_every_part() -> None:
-    tops = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.rglob("*.py")) and not path.name.startswith(".")} - {"tests", "bench"}
+    tops = {path.name for path in ROOT.iterdir() if path.is_dir() and any(path.rglob("*.py")) and not path.name.startswith(".")} - {
+        "tests",
+        "bench",
+    }
     page = read("ARCHITECTURE.md")
     assert [top for top in sorted(tops) if f"`{top}/" not in page] == []

@@ -105,7 +105,9 @@ def test_market_tables_are_hypertables_with_the_key_as_only_index(built: Engine,
         (dimension,) = connection.execute(
             text("SELECT column_name FROM timescaledb_information.dimensions WHERE hypertable_name = :table"), {"table": kind.name}
         )
-        indexes = connection.scalars(text("SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename = :table"), {"table": kind.name})
+        indexes = connection.scalars(
+            text("SELECT indexname FROM pg_indexes WHERE schemaname = 'public' AND tablename = :table"), {"table": kind.name}
+        )
         assert dimension.column_name == "event_at"
         assert list(indexes) == [f"{kind.name}_key"]
 
@@ -150,12 +152,16 @@ def test_views_show_what_their_names_say(fresh_database_url: str, query: Callabl
     _instruments(query)
     query("INSERT INTO quotes SELECT now(), now(), n, 1, 1, 1, 2, 1 FROM generate_series(1, 7) n")
     query("INSERT INTO trades SELECT now(), now(), n, 1, 1, 1, 1 FROM generate_series(1, 7) n")
-    query("INSERT INTO tickers (event_at, received_at, instrument_id, delta) SELECT now(), now(), n, CASE WHEN n < 3 THEN 0.5 END FROM generate_series(1, 7) n")
+    query(
+        "INSERT INTO tickers (event_at, received_at, instrument_id, delta) SELECT now(), now(), n, CASE WHEN n < 3 THEN 0.5 END FROM generate_series(1, 7) n"
+    )
     query(
         "INSERT INTO candles (event_at, received_at, instrument_id, interval_seconds, open, high, low, close, volume, closed) "
         "SELECT now(), now(), n, 60, 1, 1, 1, 1, 0, true FROM generate_series(1, 7) n"
     )
-    query("INSERT INTO book_deltas (event_at, received_at, instrument_id, update_id, side, price, quantity) SELECT now(), now(), 1, 1, 1, 1, 1")
+    query(
+        "INSERT INTO book_deltas (event_at, received_at, instrument_id, update_id, side, price, quantity) SELECT now(), now(), 1, 1, 1, 1, 1"
+    )
     query("INSERT INTO book_snapshots SELECT now(), now(), 2, 1, 1, 1, 1")
     shown = {view: sorted(row[0] for row in query(f"SELECT symbol FROM {view}")) for view in PUBLIC_VIEWS}
     assert shown == {
@@ -177,14 +183,24 @@ def test_views_show_what_their_names_say(fresh_database_url: str, query: Callabl
 
 @pytest.mark.parametrize(
     ("price", "unit", "coin", "usd"),
-    [(0.05, "ETH", 3000.0, 150.0), (12.5, "USDC", 3000.0, 12.5), (2890.5, "USD", None, 2890.5), (0.05, "ETH", None, None), (0.05, None, 3000.0, None)],
+    [
+        (0.05, "ETH", 3000.0, 150.0),
+        (12.5, "USDC", 3000.0, 12.5),
+        (2890.5, "USD", None, 2890.5),
+        (0.05, "ETH", None, None),
+        (0.05, None, 3000.0, None),
+    ],
 )
-def test_a_price_in_dollars(query: Callable[..., list[tuple[Any, ...]]], price: float, unit: str | None, coin: float | None, usd: float | None) -> None:
+def test_a_price_in_dollars(
+    query: Callable[..., list[tuple[Any, ...]]], price: float, unit: str | None, coin: float | None, usd: float | None
+) -> None:
     assert query("SELECT usd_value(%s, %s, %s)", (price, unit, coin)) == [(None if usd is None else pytest.approx(usd),)]
 
 
 # --- running them ---------------------------------------------------------------------------------------------------------
-def test_again_on_a_populated_database_changes_nothing(migrate: Migrate, fresh_database_url: str, query: Callable[..., list[tuple[Any, ...]]]) -> None:
+def test_again_on_a_populated_database_changes_nothing(
+    migrate: Migrate, fresh_database_url: str, query: Callable[..., list[tuple[Any, ...]]]
+) -> None:
     query("INSERT INTO instruments (venue, symbol, status, first_seen_at, updated_at) VALUES ('v', 'A', 'TRADING', now(), now())")
     query(
         "INSERT INTO trades (event_at, received_at, instrument_id, trade_id, price, quantity, side) "
@@ -196,7 +212,9 @@ def test_again_on_a_populated_database_changes_nothing(migrate: Migrate, fresh_d
 
 
 @pytest.mark.slow
-def test_each_migration_runs_where_the_one_before_left_rows(migrate: Migrate, empty_database: Callable[[], str], revisions: list[str]) -> None:
+def test_each_migration_runs_where_the_one_before_left_rows(
+    migrate: Migrate, empty_database: Callable[[], str], revisions: list[str]
+) -> None:
     url = empty_database()
     for revision in revisions:
         migrate(url, revision)

@@ -25,7 +25,9 @@ SERVED = "not data_dictionary"
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What git would take, as a repository of its own: some tests ask git what belongs to the tree."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     copy = tmp_path_factory.mktemp("tree")
     for name in filter(None, listed.split("\0")):
         if (ROOT / name).is_file():

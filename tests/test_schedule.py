@@ -27,7 +27,9 @@ def registered() -> dict[str, Any]:
 def queue_of(name: str, options: dict[str, Any]) -> str:
     if "queue" in options:
         return str(options["queue"])
-    return next((route["queue"] for pattern, route in celeryconfig.task_routes.items() if fnmatch(name, pattern)), celeryconfig.task_default_queue)
+    return next(
+        (route["queue"] for pattern, route in celeryconfig.task_routes.items() if fnmatch(name, pattern)), celeryconfig.task_default_queue
+    )
 
 
 @pytest.mark.parametrize("entry", SCHEDULE.values(), ids=SCHEDULE)
@@ -85,7 +87,10 @@ def test_a_poll_goes_to_the_queue_it_asks_for() -> None:
 # --- times that depend on each other --------------------------------------------------------------------------------------
 def limits(registered: dict[str, Any]) -> dict[str, tuple[float, float]]:
     config = tasks.app.conf
-    return {name: (task.soft_time_limit or config.task_soft_time_limit, task.time_limit or config.task_time_limit) for name, task in registered.items()}
+    return {
+        name: (task.soft_time_limit or config.task_soft_time_limit, task.time_limit or config.task_time_limit)
+        for name, task in registered.items()
+    }
 
 
 def test_every_task_ends_before_its_message_is_repeated(registered: dict[str, Any]) -> None:
@@ -117,5 +122,9 @@ def test_nothing_but_json_and_no_results() -> None:
 
 def test_every_name_is_one_that_celery_knows() -> None:
     known = {name for name, _ in flatten(NAMESPACES)}
-    ours = {name for name in vars(celeryconfig) if name.islower() and not name.startswith("_") and not inspect.ismodule(getattr(celeryconfig, name))}
+    ours = {
+        name
+        for name in vars(celeryconfig)
+        if name.islower() and not name.startswith("_") and not inspect.ismodule(getattr(celeryconfig, name))
+    }
     assert ours <= known, "Celery would ignore it in silence"

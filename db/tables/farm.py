@@ -65,7 +65,9 @@ data_gaps = Table(
     Column("gap_id", BigInteger, Identity(), primary_key=True, comment="number of the gap"),
     *_place(),
     Column("instrument_id", Integer, comment="instruments.instrument_id; absent: every instrument of the shard"),
-    Column("cause", Text, nullable=False, comment="sequence, disconnected, frozen, lost, journal, silent, not subscribed, book, planned pause"),
+    Column(
+        "cause", Text, nullable=False, comment="sequence, disconnected, frozen, lost, journal, silent, not subscribed, book, planned pause"
+    ),
     Column("first_missing", BigInteger, comment="first id of the venue that is not there; absent where only a loss is known"),
     Column("last_missing", BigInteger, comment="last id of the venue that is not there; absent likewise"),
     Column("event_from", _AT, comment="venue's clock of the last row before"),

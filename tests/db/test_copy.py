@@ -29,7 +29,15 @@ EDGES: dict[str, list[Any]] = {
     "bool": [True, False, True, False],
     "text": ["", "币安", "a\n\t\\", "x" * 300],
 }
-DTYPES = {"timestamptz": np.int64, "int8": np.int64, "int4": np.int32, "int2": np.int16, "float8": np.float64, "bool": np.bool_, "text": object}
+DTYPES = {
+    "timestamptz": np.int64,
+    "int8": np.int64,
+    "int4": np.int32,
+    "int2": np.int16,
+    "float8": np.float64,
+    "bool": np.bool_,
+    "text": object,
+}
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,10 @@ def gap(query: Query, **changed: Any) -> None:
 
 def silent(query: Query, **changed: Any) -> None:
     """An instrument that had not spoken at midnight."""
-    gap(query, **{"cause": "silent", "state": "open", "event_from": None, "event_to": None, "received_from": "2026-01-01 00:00+00"} | changed)
+    gap(
+        query,
+        **{"cause": "silent", "state": "open", "event_from": None, "event_to": None, "received_from": "2026-01-01 00:00+00"} | changed,
+    )
 
 
 def trade(query: Query, at: str, instrument: int = 1) -> None:

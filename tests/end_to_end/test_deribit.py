@@ -22,8 +22,16 @@ CHANNELS = {"quote", "ticker", "book", "trades", "deribit_price_index"}
 
 #: (kind, fields): what single frames suffer
 FRAMES = [
-    *((kind, {"channel": channel, "count": 3}) for kind in ("torn", "corrupt", "repeat") for channel in ("quote", "ticker", "trades", "book")),
-    *((kind, {"channel": channel, "count": 3}) for kind in ("exponents", "unknown_fields") for channel in ("quote", "ticker", "trades", "book")),
+    *(
+        (kind, {"channel": channel, "count": 3})
+        for kind in ("torn", "corrupt", "repeat")
+        for channel in ("quote", "ticker", "trades", "book")
+    ),
+    *(
+        (kind, {"channel": channel, "count": 3})
+        for kind in ("exponents", "unknown_fields")
+        for channel in ("quote", "ticker", "trades", "book")
+    ),
     *(("skip", {"channel": channel, "count": 2}) for channel in ("trades", "book")),
     ("reorder", {"channel": "trades", "count": 2}),
     ("broken_chain", {"count": 2}),
@@ -133,12 +141,19 @@ def test_a_name_left_out_of_an_answer_is_a_gap_until_it_is_granted(venue: Venue)
 
 
 def test_an_instrument_that_ends_before_it_is_subscribed_is_a_gap_until_nobody_wants_it(venue: Venue) -> None:
-    options = "SELECT symbol FROM quotes q JOIN instruments USING (instrument_id) WHERE contract_type = 'option' ORDER BY q.event_at DESC LIMIT 1"
+    options = (
+        "SELECT symbol FROM quotes q JOIN instruments USING (instrument_id) WHERE contract_type = 'option' ORDER BY q.event_at DESC LIMIT 1"
+    )
     symbol = eventually(lambda: venue.psql(options))[0][0]
-    gaps = f"data_gaps g JOIN instruments USING (instrument_id) WHERE cause = 'not subscribed' AND symbol = '{symbol}' AND channel <> 'trades'"
+    gaps = (
+        f"data_gaps g JOIN instruments USING (instrument_id) WHERE cause = 'not subscribed' AND symbol = '{symbol}' AND channel <> 'trades'"
+    )
     venue.prepare("expire_on_subscribe", symbol=symbol)
     venue.misbehave("drop")
-    eventually(lambda: counted(venue, f"{gaps} AND g.state = 'open'") == 3, lambda: venue.psql("SELECT * FROM data_gaps WHERE instrument_id IS NOT NULL"))
+    eventually(
+        lambda: counted(venue, f"{gaps} AND g.state = 'open'") == 3,
+        lambda: venue.psql("SELECT * FROM data_gaps WHERE instrument_id IS NOT NULL"),
+    )
     venue.send_task("tasks.metadata.universe", "deribit")
     eventually(lambda: counted(venue, f"{gaps} AND g.state = 'missing' AND received_to IS NOT NULL") == 3)
     found, text = venue.verify()

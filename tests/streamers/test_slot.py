@@ -13,7 +13,8 @@ from websockets.asyncio.server import ServerConnection
 from core.journal import CONNECTED, DISCONNECTED, PROVEN, SUBSCRIBED, StreamName
 from core.venue import Channel
 from streamers.batcher import Batch, Linger
-from streamers.slot import Pacer, Slot, Wiring
+from streamers.pacer import Pacer
+from streamers.slot import Slot, Wiring
 from tests.streamers.peer import LIMITS, TRADES, Feed, FixedStream, SilentStream, TinyStream, fields_of, tiny_venue, until
 
 STREAM = StreamName("tiny", "trades")
@@ -59,7 +60,7 @@ async def stage(
             batch_max_bytes=1 << 16,
             incarnation="i1",
             linger=Linger(loop, 0.005),
-            pacer=Pacer(0.0),
+            pacer=Pacer(Random(1), 0.0),
             put=batches.append,
             random=Random(1),
         )

@@ -74,7 +74,9 @@ def test_twin_sockets_say_the_same_with_the_headers_of_the_venue_and_take_the_sa
             await until(lambda: feed.received == [["sub 1 A B", "resync 2 B"]] * 2)
             for peer in list(feed.connections):
                 await peer.send("s:A 1")
-            await until(lambda: [stream["frames"] for stream in board.vitals("streamer").get("streamer:tiny:0:a", {}).get("streams", [])] == [2])
+            await until(
+                lambda: [stream["frames"] for stream in board.vitals("streamer").get("streamer:tiny:0:a", {}).get("streams", [])] == [2]
+            )
             (stream,) = board.vitals("streamer")["streamer:tiny:0:a"]["streams"]
             assert (stream["shard"], stream["sockets"], stream["unproven"]) == ("0", 2, 1)
             board.ask_rotation("tiny:trades:0:a")
@@ -101,4 +103,7 @@ def test_no_socket_is_opened_where_a_login_is_wanted_and_none_is_set(tmp_path: P
         assert feed.paths == []
 
     asyncio.run(play())
-    assert "no socket is opened: the venue lets in nobody without a login venue=tiny not_set=['TINY_KEY_ID', 'TINY_PRIVATE_KEY_FILE']" in caplog.text
+    assert (
+        "no socket is opened: the venue lets in nobody without a login venue=tiny not_set=['TINY_KEY_ID', 'TINY_PRIVATE_KEY_FILE']"
+        in caplog.text
+    )

@@ -96,14 +96,18 @@ def test_requests_stay_within_the_budget(venue, poll) -> None:
     assert venue.poll(poll.name) is poll
     symbols = OWN_SYMBOLS.get(venue.name, SYMBOLS)
     requests = poll.requests(symbols, NOW_US)
-    told = unquote(" ".join(f"{request.path} {json.dumps([dict(request.params), request.body], ensure_ascii=False)}" for request in requests))
+    told = unquote(
+        " ".join(f"{request.path} {json.dumps([dict(request.params), request.body], ensure_ascii=False)}" for request in requests)
+    )
     assert requests and (poll.about != INSTRUMENTS or all(symbol in told for symbol in symbols))
     for request in requests:
         assert request.poll == poll.name and request.path.startswith("/")
         assert 0 <= request.weight <= venue.limits.weight_per_minute // 10
         assert json.loads(json.dumps(dict(request.params))) == dict(request.params)
     if poll.every_seconds:
-        per_minute = sum(request.weight for request in requests) / len(SYMBOLS if poll.about == INSTRUMENTS else [0]) * 60 / poll.every_seconds
+        per_minute = (
+            sum(request.weight for request in requests) / len(SYMBOLS if poll.about == INSTRUMENTS else [0]) * 60 / poll.every_seconds
+        )
         assert per_minute * (200 if poll.about == INSTRUMENTS else 1) <= venue.limits.weight_per_minute / 2
 
 

@@ -38,9 +38,7 @@ VENUE = Venue(
     polls=POLLS,
     # In the venue's credits: 10,000 a second come back, 500 go for a request and 3,000 for a subscribe, whose pool gives 3.3 a second
     # to all connections of an address together. The pool of requests holds what comes back in 5 s. No connection is cut for its age.
-    limits=Limits(
-        weight_per_minute=600_000, messages_per_second=1, connection_seconds=7 * 86400, weight_per_second=10_000, burst=50_000
-    ),
+    limits=Limits(weight_per_minute=600_000, messages_per_second=1, connection_seconds=7 * 86400, weight_per_second=10_000, burst=50_000),
     stream=stream,
     decode=decode,
     universe=UNIVERSE,

@@ -92,7 +92,9 @@ def test_corrupt_values(sandbox: Any, client: Any, feed: str) -> None:
     rows = [row for data in peer.data(feed) for row in (data if isinstance(data, list) else [data])]
     bad = [row for row in rows if isinstance(row[VITAL[feed]], bool) or not isinstance(row[VITAL[feed]], int | float)]
     assert len(bad) == 2
-    assert len({row[{"trades": "id", "book_deltas": "update_id"}.get(kind, "number")] for row in struck(sandbox, kind, CORRUPTED, since)}) == 2
+    assert (
+        len({row[{"trades": "id", "book_deltas": "update_id"}.get(kind, "number")] for row in struck(sandbox, kind, CORRUPTED, since)}) == 2
+    )
 
 
 def test_broken_chain(sandbox: Any, client: Any) -> None:
@@ -189,7 +191,9 @@ def test_a_chain_ends_on_command(sandbox: Any, client: Any, get: Any) -> None:
         peer.subscribe("instrument.state.option.BTC")
         sandbox.fault(kind="expire", symbol=ended)
         for state in ("settlement", "delivered"):
-            peer.until(lambda _, state=state: {(ended, state)} <= {(d["instrument_name"], d["state"]) for d in peer.data("instrument.state")})
+            peer.until(
+                lambda _, state=state: {(ended, state)} <= {(d["instrument_name"], d["state"]) for d in peer.data("instrument.state")}
+            )
         told = {data["instrument_name"].rsplit("-", 2)[0] for data in peer.data("instrument.state")}
     assert told == {ended.rsplit("-", 2)[0]}, "and no other chain"
     delivered = get("get_last_settlements_by_currency", currency="BTC", type="delivery", count=1000)["settlements"]

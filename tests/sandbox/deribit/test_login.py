@@ -12,7 +12,8 @@ import pytest
 
 from core.journal import SUBSCRIBED, StreamName
 from streamers.batcher import Batch, Linger
-from streamers.slot import Pacer, Slot, Wiring
+from streamers.pacer import Pacer
+from streamers.slot import Slot, Wiring
 from tests.streamers.peer import fields_of, until
 from venues import VENUES
 
@@ -30,7 +31,7 @@ async def recording(port: int, secret: str) -> AsyncIterator[tuple[Slot, list[Ba
         batch_max_bytes=1 << 16,
         incarnation="i1",
         linger=Linger(asyncio.get_running_loop(), 0.005),
-        pacer=Pacer(0.0),
+        pacer=Pacer(Random(1), 0.0),
         put=batches.append,
         random=Random(1),
         credentials={"client_id": "me", "client_secret": secret},

@@ -166,4 +166,6 @@ def test_the_choice_costs_what_the_documents_say() -> None:
 
 
 def test_a_list_of_a_hundred_megabytes_is_not_read() -> None:
-    assert all(request.max_bytes < 32 << 20 for request in (*VENUE.universe.requests(Wanted(99)), *VENUE.poll("exchangeInfo").requests([], 0)))
+    assert all(
+        request.max_bytes < 32 << 20 for request in (*VENUE.universe.requests(Wanted(99)), *VENUE.poll("exchangeInfo").requests([], 0))
+    )

@@ -35,7 +35,9 @@ def test_what_the_platform_says_makes_no_row(batch, frames, pauses, ignored) -> 
     assert (decoded.rows, decoded.pauses, decoded.ignored, decoded.rejected) == ({}, pauses, ignored, [])
 
 
-@pytest.mark.parametrize("frame", [b"{}", b"", maintenance("soon"), sent("unheard.of.raw", {})], ids=["empty", "nothing", "a text", "unknown"])
+@pytest.mark.parametrize(
+    "frame", [b"{}", b"", maintenance("soon"), sent("unheard.of.raw", {})], ids=["empty", "nothing", "a text", "unknown"]
+)
 def test_what_it_does_not_say_is_rejected_and_its_neighbours_count(batch, frame: bytes) -> None:
     decoded = decode("platform_state", batch([LOCK, frame, LOCK]))
     assert ([rejected.frame for rejected in decoded.rejected], decoded.ignored) == ([1], {"platform_state": 2})

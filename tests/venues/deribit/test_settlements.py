@@ -24,7 +24,14 @@ DELIVERY = {
     "profit_loss": 0.0,
     "session_profit_loss": -1.2e-5,
 }
-DAILY = {**DELIVERY, "type": "settlement", "instrument_name": "ETH-PERPETUAL", "funding": -2.511e-6, "mark_price": 2871.4, "session_tax": 0.0}
+DAILY = {
+    **DELIVERY,
+    "type": "settlement",
+    "instrument_name": "ETH-PERPETUAL",
+    "funding": -2.511e-6,
+    "mark_price": 2871.4,
+    "session_tax": 0.0,
+}
 
 
 def reply(result, poll: str = POLL, **params) -> Reply:
@@ -53,7 +60,12 @@ def test_a_settlement_and_a_delivery() -> None:
 
 
 def test_a_broken_settlement_is_rejected_by_its_place() -> None:
-    broken = [DAILY | {"type": "bankruptcy"}, DAILY | {"instrument_name": None}, DAILY | {"instrument_name": "A\0"}, DAILY | {"position": "x"}]
+    broken = [
+        DAILY | {"type": "bankruptcy"},
+        DAILY | {"instrument_name": None},
+        DAILY | {"instrument_name": "A\0"},
+        DAILY | {"position": "x"},
+    ]
     decoded = VENUE.poll(POLL).parse(reply(page(DAILY, *broken, DAILY)))
     assert [rejected.frame for rejected in decoded.rejected] == [1, 2, 3, 4]
     assert len(decoded.rows["settlements"]["symbol"]) == 2
