@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from core.venue import Reply, Request
 
+#: In the place of a symbol: all instruments of the venue.
+ALL = ""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -35,3 +38,5 @@ class History:
     locate: Callable[[str, int], Request] | None = None
     reach_seconds: float | None = None  # how far back `rest_url` serves it; None: as far as there is
     archived: bool = False  # what is older is at `archive_url`
+    #: of one that is not numbered: whether one request can ask for ALL, so that a deaf shard costs no request an instrument
+    whole: bool = False

@@ -32,13 +32,12 @@ def numbers(
     return found[:, 0], found[:, 1]
 
 
-def count(cursor: Cursor, kind: Kind, instrument: int | None, since_us: int, until_us: int) -> int:
-    """Rows with since <= event_at < until."""
-    if instrument is None:
-        return 0
+def count(cursor: Cursor, kind: Kind, venue: str, symbol: str | None, since_us: int, until_us: int) -> int:
+    """Rows of an instrument, or (None) of all of the venue, with since <= event_at < until."""
     cursor.execute(
-        f"SELECT count(*) FROM {kind.name} WHERE instrument_id = %s AND event_at >= %s AND event_at < %s",
-        (instrument, moment(since_us), moment(until_us)),
+        f"SELECT count(*) FROM {kind.name} WHERE event_at >= %s AND event_at < %s "
+        "AND instrument_id IN (SELECT instrument_id FROM instruments WHERE venue = %s AND (%s IS NULL OR symbol = %s))",
+        (moment(since_us), moment(until_us), venue, symbol, symbol),
     )
     return int(cursor.fetchone()[0])  # type: ignore[index]
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from core.history import ALL
 from core.records import KINDS
 from core.venue import Venue
 from db import backfills, gaps
@@ -34,6 +35,8 @@ def job_of(cursor: Any, gap: Gap, venue: Venue | None, universe: Sequence[str], 
         return Job(gap.venue, gap.channel, [gap.symbol], start_us, gap.to_us, *ids, gap_id=gap.gap_id)
     if gap.from_us is None:
         return "nothing had come before it, so nobody knows where it begins"
+    if history.whole:
+        return Job(gap.venue, gap.channel, [ALL], gap.from_us, gap.to_us, gap_id=gap.gap_id)
     kind = KINDS[history.kind]
     symbols = gaps.concerned(cursor, kind, gap, gap.from_us, universe, by_ids=history.numbered, lookback_hours=lookback_hours)
     return Job(gap.venue, gap.channel, symbols, gap.from_us, gap.to_us, gap_id=gap.gap_id)

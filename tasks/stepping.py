@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from core import journal as journals
-from core.history import History
+from core.history import ALL, History
 from core.http import HttpError, Refused, TryLater
 from core.journal import Journal
 from core.records import KINDS
@@ -211,8 +211,8 @@ class Stepper:
             numbers, events = self._numbers(at, asked - 1, position.until_us, None)
             return [(first, stop - 1) for first, stop in holes(at, asked, numbers)], int(events.max(initial=position.since_us))
         with self._connection, self._connection.cursor() as cursor:
-            instrument = present.instrument_id(cursor, self.job.venue, self._symbol)
-            there = present.count(cursor, self._kind, instrument, at, asked)
+            symbol = None if self._symbol == ALL else self._symbol
+            there = present.count(cursor, self._kind, self.job.venue, symbol, at, asked)
         return [(at, asked - 1)] if there < position.rows else [], asked
 
     def _why(self) -> str:
@@ -239,7 +239,7 @@ class Stepper:
             return min(exc.retry_after_seconds, LONGEST_WAIT_SECONDS)
         if self.position.tries + 1 < len(self._hosts) * (1 if isinstance(exc, Refused) else ROUNDS):
             return self._again()
-        self.job.note(f"{self._symbol}: {exc}")
+        self.job.note(f"{self._symbol or 'all instruments'}: {exc}")
         self._lack(first, last)
         if last is None:
             return self._next_instrument()

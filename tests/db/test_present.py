@@ -15,7 +15,11 @@ MIDNIGHT_US, SECOND = 1_767_225_600_000_000, 1_000_000
 
 @pytest.fixture
 def trades(query: Query) -> None:
-    """Trade n of instrument 1 at second n, one to ten; trade 7 came before trade 6; another instrument's in between."""
+    """Trade n of instrument 1 at second n, one to ten; trade 7 came before trade 6; another instrument's in between, at second 5."""
+    query(
+        "INSERT INTO instruments (instrument_id, venue, symbol, status, first_seen_at, updated_at) OVERRIDING SYSTEM VALUE "
+        "SELECT i, v, s, 'active', now(), now() FROM (VALUES (1, 'v', 'A'), (2, 'v', 'B'), (3, 'w', 'A')) t(i, v, s)"
+    )
     query(
         "INSERT INTO trades (event_at, received_at, instrument_id, trade_id, price, quantity, side) "
         "SELECT '2026-01-01 00:00+00'::timestamptz + (CASE n WHEN 6 THEN 7 WHEN 7 THEN 6 ELSE n END) * INTERVAL '1 second', now(), i, n, 1, 1, 1 "
@@ -41,8 +45,9 @@ def test_numbers_within_both_bounds_in_the_order_of_time(connection: RawConnecti
 
 def test_rows_are_counted_to_a_time_that_is_not_included(connection: RawConnection, trades: None) -> None:
     with connection, connection.cursor() as cursor:
-        assert present.count(cursor, TRADES, 1, MIDNIGHT_US + 2 * SECOND, MIDNIGHT_US + 5 * SECOND) == 3
-        assert present.count(cursor, TRADES, 3, MIDNIGHT_US, MIDNIGHT_US + 100 * SECOND) == 0
+        assert present.count(cursor, TRADES, "v", "A", MIDNIGHT_US + 2 * SECOND, MIDNIGHT_US + 5 * SECOND) == 3
+        assert present.count(cursor, TRADES, "v", None, MIDNIGHT_US, MIDNIGHT_US + 100 * SECOND) == 11
+        assert present.count(cursor, TRADES, "w", "A", MIDNIGHT_US, MIDNIGHT_US + 100 * SECOND) == 0
 
 
 def test_the_last_row_within_a_time(connection: RawConnection, trades: None) -> None:
@@ -55,5 +60,5 @@ def test_nothing_is_there_of_who_is_not_known(connection: RawConnection) -> None
     with connection, connection.cursor() as cursor:
         assert present.instrument_id(cursor, "v", "NOSUCH") is None
         assert [len(part) for part in present.numbers(cursor, TRADES, None, 1, 2, MIDNIGHT_US, MIDNIGHT_US, limit=9)] == [0, 0]
-        assert present.count(cursor, TRADES, None, MIDNIGHT_US, MIDNIGHT_US) == 0
+        assert present.count(cursor, TRADES, "v", "NOSUCH", MIDNIGHT_US, MIDNIGHT_US) == 0
         assert present.newest(cursor, TRADES, None, MIDNIGHT_US, MIDNIGHT_US) is None

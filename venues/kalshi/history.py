@@ -85,6 +85,7 @@ HISTORIES = {
         _request_trades(tape.OF_MARKET),
         _read_trades(tape.follow_market),
         reach_seconds=_REACH_SECONDS,
+        whole=True,
     ),
     candles.POLL: History(
         candles.POLL, CANDLES.name, _request_candles(candles.POLL), _read_candles(candles.parse_candles), reach_seconds=_REACH_SECONDS

@@ -44,8 +44,9 @@ def _of_markets(poll: str, symbols: Sequence[str], now_us: int) -> Sequence[Requ
 
 
 def request_span(poll: str, symbol: str, start: int, end: int) -> Request:
-    """Between two seconds since 1970."""
-    return request(poll, _PATHS[poll], {"ticker": symbol, "min_ts": start, "max_ts": end, "limit": _PAGE}, weight=_TOKENS)
+    """Between two seconds since 1970; of the whole exchange without a symbol."""
+    market = {"ticker": symbol} if symbol else {}
+    return request(poll, _PATHS[poll], {**market, "min_ts": start, "max_ts": end, "limit": _PAGE}, weight=_TOKENS)
 
 
 follow_trades, follow_market, follow_old_trades = (

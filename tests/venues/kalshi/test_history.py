@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from core.history import Page
+from core.history import ALL, Page
 from core.venue import Reply, Request
 from tests.venues.kalshi.messages import MARKET, UUID
 from tests.venues.kalshi.replies import VENUE, body
@@ -40,6 +40,12 @@ def test_trades_of_a_market_between_two_times_and_a_second_more(name: str, path:
     request = HISTORIES[name].request(MARKET, T0 * US + 5, (T0 + 60) * US)
     assert (request.poll, request.path) == (HISTORIES[name].poll, path)
     assert dict(request.params) == {"ticker": MARKET, "min_ts": T0 - 1, "max_ts": T0 + 61, "limit": 1000}
+
+
+def test_trades_of_the_whole_exchange_between_two_times() -> None:
+    assert HISTORIES["trade"].whole
+    request = HISTORIES["trade"].request(ALL, T0 * US, (T0 + 60) * US)
+    assert dict(request.params) == {"min_ts": T0 - 1, "max_ts": T0 + 61, "limit": 1000}
 
 
 def test_a_long_time_is_asked_for_by_days() -> None:
