@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from db import witnesses
 from db.moments import moment
+from db.witnesses import Witnessed
 
 #: A frame above this is cut in quarantine; no documented frame comes near it.
 MAX_RAW_BYTES = 1 << 20
@@ -142,7 +144,7 @@ class Unread:
 
 _Gap = GapOpened | GapClosed | Silent | Unwanted | NumberGap | BookDoubted | BookTrusted
 _Single = SocketOpened | SocketProven | SocketEnded | _Gap
-Note = _Single | SequenceGap | Unread
+Note = _Single | SequenceGap | Unread | Witnessed
 
 
 def doubted(cursor: Cursor, place: Place, causes: Collection[str] = ("book",)) -> set[int]:
@@ -167,11 +169,12 @@ def doubted_for(cursor: Cursor, place: Place, seconds: float) -> list[str]:
 def write(cursor: Cursor, notes: Sequence[Note]) -> None:
     """Write notes in their order; the frequent ones in bulk."""
     for note in notes:
-        if not isinstance(note, SequenceGap | Unread):
+        if not isinstance(note, SequenceGap | Unread | Witnessed):
             _write_one(cursor, note)
     gaps = [note for note in notes if isinstance(note, SequenceGap)]
     if gaps:
         _write_sequence_gaps(cursor, gaps)
+    witnesses.count(cursor, [note for note in notes if isinstance(note, Witnessed)])
     unread = [note for note in notes if isinstance(note, Unread)]
     if unread:
         _write_unread(cursor, unread)

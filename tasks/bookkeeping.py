@@ -9,6 +9,7 @@ import numpy as np
 from core.records import BOOK_CHANGES, Columns
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, Note, NumberGap, Place
+from db.witnesses import BOOK, Witnessed
 from tasks.book_rows import HOLES
 from tasks.books import Books
 from tasks.continuity import Chain, Sockets
@@ -107,9 +108,12 @@ def _symbols(rows: Mapping[str, Columns], wanted: set[int]) -> set[str]:
 
 
 def witnessed(
-    books: Books, place: Place, claims: Sequence[tuple[str, int, float, float]], numbers: Any
+    books: Books, place: Place, claims: Sequence[tuple[str, int, float, float]], numbers: Any, at_us: int
 ) -> tuple[list[Note], set[str], bool]:
-    """Claims of a witness, whose instruments have these numbers: (notes, symbols to ask for anew, whether asking anew did not help)."""
-    doubts, still = books.witness([(int(number), *claim[1:]) for number, claim in zip(numbers, claims, strict=True)])
-    wanted = still | {doubt.instrument_id for doubt in doubts} | books.unheard([int(number) for number in numbers])
-    return _notes(place, doubts), {claim[0] for number, claim in zip(numbers, claims, strict=True) if int(number) in wanted}, bool(still)
+    """Claims that a witness heard then (our clock), whose instruments have these numbers: (notes, symbols to ask for anew, whether asking
+    anew did not help)."""
+    heard = books.witness([(int(number), *claim[1:]) for number, claim in zip(numbers, claims, strict=True)])
+    wanted = heard.still | {doubt.instrument_id for doubt in heard.doubts} | books.unheard([int(number) for number in numbers])
+    looks = [Witnessed(place.venue, place.channel, number, BOOK, at_us, agrees) for number, agrees in heard.verdicts]
+    symbols = {claim[0] for number, claim in zip(numbers, claims, strict=True) if int(number) in wanted}
+    return [*_notes(place, heard.doubts), *looks], symbols, bool(heard.still)

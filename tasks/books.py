@@ -5,6 +5,7 @@ A book is known from a whole state on; it is doubted when what the venue claims 
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tasks.order_book import WITNESS_US, Book, Doubt, Trust, book_of, plain
@@ -12,6 +13,16 @@ from tasks.order_book import WITNESS_US, Book, Doubt, Trust, book_of, plain
 FROZEN = "frozen: a later book was read over REST"
 OUTRUN = "frozen: a new connection was told a later book"
 OUTLIVED = "the connection that knew it better has ended"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a witness brought: new doubts, instruments doubted before and still, and of each book that is known whether both say the same;
+    None where a change was just under way."""
+
+    doubts: list[Doubt]
+    still: set[int]
+    verdicts: list[tuple[int, bool | None]]
 
 
 class Books:
@@ -59,14 +70,15 @@ class Books:
     def _all(self, instrument_id: int) -> list[Book]:
         return [books[instrument_id] for books in self._sets.values() if instrument_id in books]
 
-    def witness(self, claims: Sequence[tuple[int, int, float, float]]) -> tuple[list[Doubt], set[int]]:
-        """Hold claims of an independent source, (instrument_id, event time in us, bid, ask), against every book of it: (new doubts,
-        instruments doubted before and still). A book is frozen since the last word of any connection."""
-        doubts, still = [], set()
+    def witness(self, claims: Sequence[tuple[int, int, float, float]]) -> "Heard":
+        """Hold claims of an independent source, (instrument_id, event time in us, bid, ask), against every book of it. A book is frozen
+        since the last word of any connection."""
+        heard = Heard([], set(), [])
+        doubts = heard.doubts
         for instrument_id, at_us, bid, ask in claims:
             known = [book for book in self._all(instrument_id) if book.known]
             if any(book.doubted for book in known):
-                still.add(instrument_id)
+                heard.still.add(instrument_id)
             frozen = [book for book in known if not book.doubted and book.outdated(bid, ask, at_us)]
             for book in frozen:
                 book.doubted = True
@@ -75,7 +87,10 @@ class Books:
                 if alone:
                     self.doubted.add(instrument_id)
                 doubts.append(Doubt(instrument_id, FROZEN, max(book.last_us for book in known), alone))
-        return doubts, still
+            if known:
+                same = any(not book.doubted and (book.top[0], book.top[2]) == (bid, ask) for book in known)
+                heard.verdicts.append((instrument_id, True if same else False if frozen else None))
+        return heard
 
     def unheard(self, instruments: Collection[int]) -> set[int]:
         """Those of the doubted and the lost ones of which no connection has told since: new ones took the place of the old."""

@@ -158,7 +158,8 @@ def _hear_witness(reader: Reader, page: _Page, header: Header) -> None:
     claims = [tuple(claim) for claim in (header.context or {}).get("claims", ())]
     if reader.books is None or not claims:
         return
-    notes, wishes, in_vain = witnessed(reader.books, reader.sockets.place, claims, reader.ids([symbol for symbol, *_ in claims]))
+    numbers = reader.ids([symbol for symbol, *_ in claims])
+    notes, wishes, in_vain = witnessed(reader.books, reader.sockets.place, claims, numbers, header.first_us)
     page.notes += notes
     reader.wishes |= wishes
     reader.wants_rotation |= in_vain

@@ -114,6 +114,25 @@ planned_pauses = Table(
     comment="times in which a venue does not trade and says so: a gap within one is planned",
 )
 
+witnesses = Table(
+    "witnesses",
+    metadata,
+    Column("venue", Text, primary_key=True, comment="folder name below venues/"),
+    Column("channel", Text, primary_key=True, comment="the venue's name of the feed that is held against another source"),
+    Column("instrument_id", Integer, primary_key=True, autoincrement=False, comment="instruments.instrument_id"),
+    Column("hour", _AT, primary_key=True, comment="its beginning; our clock at the look, or the venue's where a time was compared"),
+    Column("subject", Text, primary_key=True, comment="book: its top against one that REST tells; volume: of trades against candles"),
+    Column("looks", Integer, nullable=False, comment="how often both were compared"),
+    Column("agreed", Integer, nullable=False, comment="of them those in which both said the same"),
+    Column(
+        "disagreed", Integer, nullable=False, comment="those that prove ours wrong; the rest was too near to a change to prove anything"
+    ),
+    Column("agreed_at", _AT, comment="the same clock at the last that agreed"),
+    Column("disagreed_at", _AT, comment="the same clock at the last that disagreed"),
+    Column("detail", Text, comment="what the last that disagreed said"),
+    comment="what independent sources said of what is stored: samples, counted by the hour",
+)
+
 _ALIVE = text("state IN ('queued', 'running')")
 
 backfills = Table(

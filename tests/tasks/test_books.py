@@ -238,7 +238,7 @@ def test_what_a_hole_in_the_numbers_leaves_is_doubted_as_a_whole_once() -> None:
 
 def look(books: Books, at_us: int, bid: float = 0.45, ask: float = 0.60) -> list[int]:
     """Since when (us) the book is doubted after a look that found this top."""
-    doubts, _ = books.witness([(7, at_us, bid, ask), (99, at_us, 0.1, 0.2)])
+    doubts = books.witness([(7, at_us, bid, ask), (99, at_us, 0.1, 0.2)]).doubts
     return [doubt.since_us for doubt in doubts]
 
 
@@ -246,7 +246,15 @@ def test_a_stream_that_says_nothing_while_a_witness_twice_sees_another_top_is_fr
     books = known({0.40: 5}, {0.60: 5})
     assert look(books, LATER) == []
     assert look(books, 2 * LATER) == [1]
-    assert books.witness([(7, 3 * LATER, 0.45, 0.60)]) == ([], {7}), "doubted before, and still"
+    heard = books.witness([(7, 3 * LATER, 0.45, 0.60)])
+    assert (heard.doubts, heard.still) == ([], {7}), "doubted before, and still"
+
+
+def test_each_look_at_a_known_book_agrees_or_proves_it_wrong_or_proves_nothing() -> None:
+    books = known({0.40: 5}, {0.60: 5})
+    tops = [(LATER, 0.40), (2 * LATER, 0.45), (3 * LATER, 0.45), (4 * LATER, 0.45)]
+    said = [books.witness([(7, at_us, bid, 0.60), (99, at_us, bid, 0.60)]).verdicts for at_us, bid in tops]
+    assert said == [[(7, True)], [(7, None)], [(7, False)], [(7, None)]], "once found out, it is in doubt already"
 
 
 def test_a_witness_who_sees_the_same_top_or_is_hardly_ahead_proves_nothing() -> None:
