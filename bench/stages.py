@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bench import books, cryptofeed, drain, idle, lag, memory, streamer, wire
+from bench import backfill, books, cryptofeed, drain, idle, lag, memory, streamer, wire
 from bench.figures import Bar, Figure
 from bench.servers import Lab
 
@@ -21,6 +21,7 @@ STAGES = (
     *(Stage(bars, lambda lab, rate=rate: lag.measure(lab, rates=(rate,))) for rate, bars in lag.BARS.items()),
     Stage((streamer.BAR,), streamer.measure),
     Stage((books.BAR,), books.measure),
+    Stage((backfill.BAR,), backfill.measure),
     Stage((memory.BAR,), memory.measure),
     Stage((idle.BAR,), idle.measure),
 )

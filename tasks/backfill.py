@@ -24,7 +24,7 @@ ROUND_GAPS, MAX_JOBS = 500, 2_000
 #: A turn, then a successor of the schedule: the queue is shared with the planner.
 TURN_SECONDS = 15.0
 #: A step ends after so many pages or so long; it holds what it brought in memory page by page only.
-STEP_PAGES, STEP_SECONDS = 20, 5.0
+STEP_PAGES, STEP_SECONDS = 100, 5.0
 ROUND_JOBS = 50
 #: A turn does not wait longer than this for the next job that is due.
 IDLE_SECONDS, NAP_SECONDS = 2.0, 0.05

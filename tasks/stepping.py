@@ -28,7 +28,7 @@ SLACK_US = 60_000_000
 PAUSES_SECONDS = (5.0, 20.0)
 ROUNDS = len(PAUSES_SECONDS) + 1
 #: Looks for a commit so often; writers are some milliseconds behind.
-COMMIT_SECONDS = 0.1
+COMMIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 300.0
 #: When the others were heard last says not quite when this one was.
 EDGE_US = 5_000_000
