@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import cursor as Cursor
 
 from core.records import KINDS, Columns, Instrument, Kind, Market, Pause
-from db import copy, evidence, instruments, markets, offsets, pauses
+from db import copy, evidence, instruments, markets, offsets, pauses, subscriptions
 
 #: Below this a sort costs more than it saves.
 SORTED_ROWS = 1_000
@@ -32,12 +32,14 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What entries of one stream come to. `rows`: (kind, columns with instrument_id) in the order of the stream."""
+    """What entries of one stream come to. `rows`: (kind, columns with instrument_id) in the order of the stream; `wishes`: what it asks its
+    venue for."""
 
     step: offsets.Advance
     rows: Sequence[tuple[str, Columns]] = ()
     notes: Sequence[evidence.Note] = ()
     listings: Sequence[Listing] = field(default_factory=tuple)
+    wishes: Sequence[subscriptions.Wish] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[
                 if listing.pauses is not None:
                     pauses.take_over(cursor, listing.venue, listing.pauses, at_us=listing.at_us)
             evidence.write(cursor, work.notes)
+            subscriptions.write(cursor, work.wishes)
             offsets.advance(cursor, replace(work.step, counts=counts))
     connection.commit()
     return sum(counts.rows for counts in totals)

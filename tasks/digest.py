@@ -14,6 +14,7 @@ from core.venue import Decoded, Frames, Rejected, Reply
 from db.evidence import Note, NumberGap, Place, Silent, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
+from db.subscriptions import Wish
 from db.writing import Listing, Work
 from tasks import subscriptions
 from tasks.bookkeeping import ended, follow, number_gaps, once, replay, witnessed
@@ -35,6 +36,7 @@ class _Page:
     rows: list[tuple[str, records.Columns]]
     notes: list[Note]
     listings: list[Listing]
+    wishes: list[Wish]
     received: list[Any]
 
 
@@ -44,12 +46,11 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
     Consecutive data entries of a connection are decoded as one batch; an event, or data that ends a gap, begins a new one. `condemned` puts
     every frame into quarantine with that reason: the database has refused what they decode to.
     """
-    page = _Page(Counts(entries=len(raw_entries)), [], [], [], [])
+    page = _Page(Counts(entries=len(raw_entries)), [], [], [], [], [])
     before = reader.last_id
     run: list[Entry] = []
     for entry_id, fields in raw_entries:
-        entry = _opened(reader, page, entry_id, fields)
-        if entry is None:
+        if (entry := _opened(reader, page, entry_id, fields)) is None:
             continue
         if reader.sockets.is_repeat(entry.header):
             page.counts.repeated += entry.header.frames
@@ -79,7 +80,7 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
     reader.last_id = raw_entries[-1][0].decode()
     after = Offset(reader.last_id, reader.sockets.stored(), reader.sockets.last_event_us, reader.sockets.last_received_us)
     step = Advance(str(reader.stream), before, after, page.counts)
-    return Work(step, page.rows, page.notes, page.listings), page.received
+    return Work(step, page.rows, page.notes, page.listings, page.wishes), page.received
 
 
 def _opened(reader: Reader, page: _Page, entry_id: bytes, fields: dict[bytes, bytes]) -> Entry | None:
@@ -148,6 +149,7 @@ def _hear_event(reader: Reader, page: _Page, header: Header) -> None:
     page.notes += reader.sockets.event(header)
     told = subscriptions.notes_of(reader.sockets.place, header, reader.known)
     _note(page, told)
+    page.wishes += subscriptions.wishes_of(str(reader.stream), header)
     if reader.books is not None:
         reader.books.want(header.connection_id, header.context or {})
         page.notes += ended(reader.books, reader.sockets.place, reader.sockets.live)
@@ -208,8 +210,7 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
     for name, columns in stored.items():
         page.rows.append((name, columns))
         page.counts.rows += len(columns["event_at"])
-        kind = records.KINDS[name]
-        if reader.sequence is not None and kind.sequence:
+        if reader.sequence is not None and (kind := records.KINDS[name]).sequence:
             page.notes += reader.sequence.gaps(reader.sockets.place, columns["instrument_id"], columns[kind.sequence], columns["event_at"])
     if reader.chain is not None:
         notes, wishes = follow(reader.chain, reader.sockets.place, stored)

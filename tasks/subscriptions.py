@@ -1,4 +1,4 @@
-"""What processes say beside data, as notes: from which instruments nothing comes, and what the venue answered or refused. Pure."""
+"""What processes say beside data: what they ask a venue for, from which instruments nothing comes, what it answered or refused. Pure."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -6,6 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from core import journal
 from core.journal import Header
 from db.evidence import Note, Place, Silent, Unread, Unwanted
+from db.subscriptions import Wish
+
+#: Why a stream ends that has nothing left to ask for.
+GIVEN_UP = "no instruments"
 
 
 def notes_of(place: Place, header: Header, known: Callable[[Sequence[str]], Mapping[str, int]]) -> list[Note]:
@@ -27,6 +31,17 @@ def notes_of(place: Place, header: Header, known: Callable[[Sequence[str]], Mapp
     if error := context.get("error"):
         found.append(_told(place, header, f"the venue answered a request with an error: {error}"))
     return found
+
+
+def wishes_of(stream: str, header: Header) -> list[Wish]:
+    """What a session event changes of what the stream asks for. An end by itself changes nothing: the farm goes on wanting it."""
+    context, at_us = header.context or {}, header.first_us
+    if header.type == journal.CONNECTED and "subscriptions" in context:
+        return [Wish(stream, tuple(context["subscriptions"]), at_us, whole=True)]
+    if header.type == journal.DISCONNECTED and context.get("cause") == GIVEN_UP:
+        return [Wish(stream, (), at_us, whole=True)]
+    changes = ((context.get("removed"), False), (context.get("added"), True))
+    return [Wish(stream, tuple(names), at_us, asked=asked) for names, asked in changes if names]
 
 
 def refusal(place: Place, header: Header) -> Unread:

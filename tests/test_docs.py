@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql
 from core.capability import Capability, of
 from core.records import KINDS
 from db.engine import engine
-from db.tables import farm, instruments, metadata
+from db.tables import coverage, farm, instruments, metadata
 from ops.__main__ import app
 from venues import VENUES
 
@@ -46,6 +46,7 @@ PUBLIC_VIEWS = {
     "options_ohlcv": "candles of options",
     "orderbooks": "price levels as they change, with the market and the outcome where there are such",
     "order_book_snapshots": "price levels of whole books, likewise",
+    "coverage_daily": "coverage by day: seconds of each state, the weakest state, and how many hours lack something",
 }
 HEAD = """\
 # Data dictionary
@@ -66,6 +67,7 @@ def rendered(inspector: Inspector) -> str:
     topics = {
         "Market data": [metadata.tables[name] for name in KINDS],
         "Instruments and markets": [table for table in vars(instruments).values() if isinstance(table, Table)],
+        "How whole the record is": [table for table in vars(coverage).values() if isinstance(table, Table)],
         "What the farm knows of itself": [table for table in vars(farm).values() if isinstance(table, Table)],
     }
     assert sum(map(len, topics.values())) == len(metadata.tables), "a topic of db/tables is missing here"

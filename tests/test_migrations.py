@@ -45,6 +45,7 @@ PUBLIC_VIEWS = {
     "orderbooks": "event_time received_at venue symbol market_id outcome update_id side price quantity",
     "order_book_snapshots": "event_time received_at venue symbol market_id outcome update_id side price quantity",
     "options_ohlcv": f"open_time received_at venue symbol base_asset expires_at option_type strike {CANDLES}",
+    "coverage_daily": "venue channel symbol day state hours broken_hours verified witnessed unverifiable broken paused newest_at",
 }
 
 
@@ -163,6 +164,10 @@ def test_views_show_what_their_names_say(fresh_database_url: str, query: Callabl
         "INSERT INTO book_deltas (event_at, received_at, instrument_id, update_id, side, price, quantity) SELECT now(), now(), 1, 1, 1, 1, 1"
     )
     query("INSERT INTO book_snapshots SELECT now(), now(), 2, 1, 1, 1, 1")
+    query(
+        "INSERT INTO coverage SELECT 'v', 'c', 1, TIMESTAMPTZ '2026-11-03 22:00+00' + n * INTERVAL '1 hour', state, n, 0, 0, 0, 0, NULL, now() "
+        "FROM unnest(ARRAY['verified', 'broken', 'witnessed', 'verified']) WITH ORDINALITY s(state, n)"
+    )
     shown = {view: sorted(row[0] for row in query(f"SELECT symbol FROM {view}")) for view in PUBLIC_VIEWS}
     assert shown == {
         "eth_option_quotes": ["ETH-25DEC26-3000-C"],
@@ -173,7 +178,10 @@ def test_views_show_what_their_names_say(fresh_database_url: str, query: Callabl
         "options_ohlcv": ["BTC-25DEC26-80000-P", "ETH-25DEC26-3000-C"],
         "orderbooks": ["ETH-25DEC26-3000-C"],
         "order_book_snapshots": ["BTC-25DEC26-80000-P"],
+        "coverage_daily": ["ETH-25DEC26-3000-C", "ETH-25DEC26-3000-C"],
     }
+    days = query("SELECT day::date::text, state, hours, broken_hours, verified FROM coverage_daily ORDER BY day")
+    assert days == [("2026-11-03", "verified", 1, 0, 1.0), ("2026-11-04", "broken", 3, 1, 9.0)]
     assert query("SELECT option_type, strike, price_unit FROM eth_option_quotes") == [("call", 3000.0, "ETH")]
     query("UPDATE trades SET price = 0.05, index_price = 2900")
     query("UPDATE tickers SET mark_price = 0.05, index_price = 2900, underlying_price = CASE instrument_id WHEN 1 THEN 3000 END")

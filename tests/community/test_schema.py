@@ -68,8 +68,8 @@ def test_it_is_the_community_edition_and_compresses(community: dict[str, Any]) -
     assert (community["license"], community["compressed"], community["trades"]) == ("timescale", 1, 500)
 
 
-def test_every_kind_is_a_hypertable(community: dict[str, Any]) -> None:
-    assert community["hypertables"] == sorted(KINDS)
+def test_every_kind_is_a_hypertable_and_so_is_coverage(community: dict[str, Any]) -> None:
+    assert community["hypertables"] == sorted([*KINDS, "coverage"])
 
 
 def test_tables_are_the_same_on_both_editions(community: dict[str, Any], apache: Engine) -> None:
