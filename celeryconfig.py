@@ -44,6 +44,7 @@ task_routes = {
     "tasks.backfill.*": {"queue": "backfill"},  # contends for what is left of the REST budgets; may take long and keeps nobody waiting
     "tasks.health.*": {"queue": "maintenance"},
     "tasks.maintenance.*": {"queue": "maintenance"},
+    "tasks.coverage.*": {"queue": "maintenance"},
 }
 imports = (
     "tasks.writers",
@@ -52,6 +53,7 @@ imports = (
     "tasks.backfill",
     "tasks.health",
     "tasks.maintenance",
+    "tasks.coverage",
     "tasks.signals",
 )
 
@@ -93,6 +95,8 @@ beat_schedule = {
     # Rings for the jobs that are due; with none, a look at one index.
     "work-backfills": _every(5, "tasks.backfill.work"),
     "settle-gaps": _every(60, "tasks.maintenance.settle_gaps"),
+    # Looks at what has changed and at the hours that go on; a minute or two is young enough for a question about an hour.
+    "judge-coverage": _every(120, "tasks.coverage.judge"),
 }
 for _venue in VENUES.values():
     if _venue.name in _farm.collect:

@@ -11,20 +11,20 @@ from db.engine import engine
 _FOLDER = Path(__file__).parent
 
 
-def _sql(name: str) -> str:
+def sql(name: str) -> str:
     return (_FOLDER / f"{name}.sql").read_text(encoding="utf-8")
 
 
 def rows(url: str, name: str, **parameters: Any) -> list[dict[str, Any]]:
     """Run the statement of <name>.sql and return its rows as dictionaries."""
     with engine(url).begin() as connection:
-        return [dict(row._mapping) for row in connection.execute(text(_sql(name)), parameters)]
+        return [dict(row._mapping) for row in connection.execute(text(sql(name)), parameters)]
 
 
 def run(url: str, name: str, **parameters: Any) -> int:
     """Run the statement of <name>.sql; returns how many rows it changed."""
     with engine(url).begin() as connection:
-        return connection.execute(text(_sql(name)), parameters).rowcount
+        return connection.execute(text(sql(name)), parameters).rowcount
 
 
 def offsets(url: str) -> dict[str, str]:
@@ -34,6 +34,6 @@ def offsets(url: str) -> dict[str, str]:
 
 def settle_silent(url: str, venue: str, channel: str, kind: Kind) -> int:
     """Instruments of a channel that never spoke and have since; returns how many. `kind`: what the channel's frames become."""
-    statements = [_sql("settle_silent_gaps").format(table=table) for table in (kind.name, kind.states) if table]
+    statements = [sql("settle_silent_gaps").format(table=table) for table in (kind.name, kind.states) if table]
     with engine(url).begin() as connection:
         return sum(connection.execute(text(statement), {"venue": venue, "channel": channel}).rowcount for statement in statements)
