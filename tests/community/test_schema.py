@@ -72,6 +72,10 @@ def test_every_kind_is_a_hypertable_and_so_is_coverage(community: dict[str, Any]
     assert community["hypertables"] == sorted([*KINDS, "coverage"])
 
 
+def test_what_changes_makes_coverage_stale_and_times_are_sets(community: dict[str, Any]) -> None:
+    assert (community["stale"], community["seconds"]) == (3 + 1, 3000)
+
+
 def test_tables_are_the_same_on_both_editions(community: dict[str, Any], apache: Engine) -> None:
     with apache.connect() as connection:
         rows = connection.execute(
