@@ -73,15 +73,21 @@ WITH hours AS MATERIALIZED (
     LATERAL (SELECT (k.unproven - heard - k.read + own_silent * asked) - pause.paused - loss.broken - own_read - covered AS unproven OFFSET 0) doubt,
     LATERAL (SELECT (k.read - heard + own_read * asked + (covered - (heard - own_lost)))
                     - pause.paused - loss.broken - doubt.unproven AS read OFFSET 0) by_history
+), looks AS (
+    SELECT instrument_id, hour, bool_or(agreed > 0) AS agreed, bool_or(disagreed_at > coalesce(agreed_at, '-infinity')) AS denied
+    FROM witnesses w JOIN hours h USING (instrument_id, hour)
+    WHERE w.venue = %(venue)s AND w.channel = %(channel)s AND w.hour >= %(since)s AND w.hour < %(until)s GROUP BY instrument_id, hour
 ), told AS (
     SELECT instrument_id, hour, seconds_of(paused) AS paused, seconds_of(broken) AS broken, seconds_of(unproven) AS unproven, seconds_of(read) AS read,
-           seconds_of(whole) AS whole, NOT isempty(broken) AS lacks
-    FROM parted
+           seconds_of(whole) AS whole, NOT isempty(broken) AS lacks,
+           -- What an independent source contradicted last is proven by nothing; what it agreed to is more than unverifiable.
+           CASE WHEN denied THEN 'unverifiable' WHEN agreed AND %(proof)s = 'unverifiable' THEN 'witnessed' ELSE %(proof)s END AS proof
+    FROM parted LEFT JOIN looks USING (instrument_id, hour)
 ), named AS (
     SELECT instrument_id, hour, paused, broken, lacks,
-           whole * (%(proof)s = 'verified')::int + read * (%(history)s = 'verified')::int AS verified,
-           whole * (%(proof)s = 'witnessed')::int + read * (%(history)s = 'witnessed')::int AS witnessed,
-           whole * (%(proof)s = 'unverifiable')::int + unproven AS unverifiable,
+           whole * (proof = 'verified')::int + read * (%(history)s = 'verified')::int AS verified,
+           whole * (proof = 'witnessed')::int + read * (%(history)s = 'witnessed')::int AS witnessed,
+           whole * (proof = 'unverifiable')::int + unproven AS unverifiable,
            -- Of a very short time a part counts that is a good part of it.
            least(1, (paused + broken + unproven + read + whole) / 5) AS least_seconds
     FROM told

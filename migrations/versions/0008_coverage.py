@@ -106,6 +106,19 @@ CREATE TRIGGER coverage_is_stale AFTER UPDATE ON backfills FOR EACH ROW
     WHEN (NEW.state = 'done' AND OLD.state <> 'done' AND NEW.first_number IS NULL) EXECUTE FUNCTION coverage_is_stale_by_backfill();
 """
 
+# Looks of the hour that goes on are seen anyway.
+WITNESSES = """
+CREATE FUNCTION coverage_is_stale_by_witness() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO stale_coverage (venue, channel, instrument_id, from_at, to_at)
+    VALUES (NEW.venue, NEW.channel, NEW.instrument_id, NEW.hour, NEW.hour);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER coverage_is_stale AFTER INSERT OR UPDATE ON witnesses FOR EACH ROW
+    WHEN (NEW.hour < date_trunc('hour', now()) AND (NEW.agreed_at IS NOT NULL OR NEW.disagreed_at IS NOT NULL))
+    EXECUTE FUNCTION coverage_is_stale_by_witness();
+"""
+
 VIEWS = """
 CREATE VIEW coverage_daily AS
 SELECT c.venue, c.channel, i.symbol, date_trunc('day', c.hour, 'UTC') AS day,
@@ -126,4 +139,5 @@ def upgrade() -> None:
     op.execute(SECONDS)
     op.execute(GAPS)
     op.execute(BACKFILLS)
+    op.execute(WITNESSES)
     op.execute(VIEWS)

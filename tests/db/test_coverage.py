@@ -235,6 +235,31 @@ def test_a_silence_between_two_numbers_that_follow_each_other_is_proven(own: Raw
     assert told == state
 
 
+@pytest.mark.parametrize(
+    ("agreed", "disagreed", "states"),
+    [
+        (10, None, ("verified", "witnessed")),
+        (20, 10, ("verified", "witnessed")),
+        (10, 20, ("unverifiable", "unverifiable")),
+        (None, None, ("verified", "unverifiable")),
+    ],
+    ids=["agrees", "agrees in the end", "disagrees in the end", "says nothing"],
+)
+def test_what_an_independent_source_says_of_an_hour(own: RawConnection, agreed: int | None, disagreed: int | None, states: tuple[str, str]) -> None:
+    found = []
+    for proof in ("verified", "unverifiable"):
+        with own.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO witnesses VALUES ('v', 'c', 1, %s, 'volume', 2, %s, %s, %s, %s, NULL)",
+                (START, int(agreed is not None), int(disagreed is not None), *(None if one is None else at(one) for one in (agreed, disagreed))),
+            )
+            cursor.execute("SELECT instrument_id, from_at FROM stale_coverage")
+            assert cursor.fetchall() == ([(1, START)] if agreed or disagreed else [])
+        ((told, _),) = judged(own, HEARD, replace(PROOF, proof=proof)).values()
+        found.append(told)
+    assert tuple(found) == states
+
+
 def test_seconds_of_times_with_holes_between_them(own: RawConnection) -> None:
     with own.cursor() as cursor:
         cursor.execute("SELECT seconds_of('{[2026-01-01 00:00:00,2026-01-01 00:00:00.5),[2026-01-02,2026-01-03)}'), seconds_of('{}')")
