@@ -71,12 +71,13 @@ $$ SELECT coalesce(sum(extract(epoch FROM upper(t) - lower(t))), 0)::float8 FROM
 GAPS = """
 CREATE FUNCTION coverage_is_stale_by_gap() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
+    gap data_gaps := CASE WHEN TG_OP = 'DELETE' THEN OLD ELSE NEW END;
     since TIMESTAMPTZ := least(
         coalesce(OLD.event_from, OLD.received_from, OLD.event_to, OLD.received_to, OLD.found_at),
         coalesce(NEW.event_from, NEW.received_from, NEW.event_to, NEW.received_to, NEW.found_at));
     until TIMESTAMPTZ := greatest(
         since,
-        CASE WHEN TG_OP = 'UPDATE' AND OLD.state = 'open' THEN now() ELSE coalesce(OLD.event_to, OLD.received_to) END,
+        CASE WHEN OLD.state = 'open' THEN now() ELSE coalesce(OLD.event_to, OLD.received_to) END,
         CASE WHEN NEW.state = 'open' THEN now() ELSE coalesce(NEW.event_to, NEW.received_to) END);
 BEGIN
     IF TG_OP = 'UPDATE' AND (OLD.state, OLD.cause, OLD.event_from, OLD.received_from, OLD.event_to, OLD.received_to)
@@ -84,12 +85,12 @@ BEGIN
         RETURN NULL;
     END IF;
     INSERT INTO stale_coverage (venue, channel, shard, instrument_id, from_at, to_at)
-    SELECT NEW.venue, NEW.channel, CASE WHEN NEW.instrument_id IS NULL THEN NEW.shard END, NEW.instrument_id,
+    SELECT gap.venue, gap.channel, CASE WHEN gap.instrument_id IS NULL THEN gap.shard END, gap.instrument_id,
            day, least(day + INTERVAL '1 day', until, now())
     FROM generate_series(greatest(since, now() - INTERVAL '1000 days'), least(until, now()), INTERVAL '1 day') day;
     RETURN NULL;
 END $$;
-CREATE TRIGGER coverage_is_stale AFTER INSERT OR UPDATE ON data_gaps FOR EACH ROW EXECUTE FUNCTION coverage_is_stale_by_gap();
+CREATE TRIGGER coverage_is_stale AFTER INSERT OR UPDATE OR DELETE ON data_gaps FOR EACH ROW EXECUTE FUNCTION coverage_is_stale_by_gap();
 """
 
 # A job that has read all it was to read is evidence for its time, whether anybody listened then or not.

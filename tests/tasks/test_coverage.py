@@ -55,6 +55,21 @@ def test_time_in_which_nobody_listened_is_broken_until_it_is_filled(judged: Drai
     assert sum(sum(parts) for _, _, *parts in hours(query, "BTCUSDT")) == 5 * 3600
 
 
+@pytest.mark.parametrize("state", ["open", "missing"])
+def test_a_gap_that_was_none_leaves_nothing_behind(judged: Drain, journal: Journal, query: Query, state: str) -> None:
+    Line(journal, TRADES, "c", ["BTCUSDT"], 0).trade(1, "BTCUSDT", 0)
+    judged()
+    whole = hours(query, "BTCUSDT")
+    places = "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, event_from, event_to, state)"
+    ends = None if state == "open" else at(9000)
+    query(f"{places} SELECT 'binance', 'aggTrade', '0', instrument_id, 'sequence', %s, %s, %s FROM instruments", (at(1800), ends, state))
+    judged()
+    assert hours(query, "BTCUSDT")[1] == (1, "broken", 0, 0, 0, 3600, 0)
+    query("DELETE FROM data_gaps")
+    judged()
+    assert hours(query, "BTCUSDT") == whole
+
+
 def test_a_silent_instrument_is_whole_once_its_ids_go_on(judged: Drain, journal: Journal, query: Query) -> None:
     line = Line(journal, TRADES, "c", ["BTCUSDT", "ETHUSDT"], 0)
     line.trade(1, "ETHUSDT", 0)
