@@ -45,6 +45,7 @@ task_routes = {
     "tasks.health.*": {"queue": "maintenance"},
     "tasks.maintenance.*": {"queue": "maintenance"},
     "tasks.coverage.*": {"queue": "maintenance"},
+    "tasks.witness.*": {"queue": "maintenance"},
 }
 imports = (
     "tasks.writers",
@@ -54,6 +55,7 @@ imports = (
     "tasks.health",
     "tasks.maintenance",
     "tasks.coverage",
+    "tasks.witness",
     "tasks.signals",
 )
 
@@ -104,6 +106,8 @@ for _venue in VENUES.values():
         _login = not _farm.lacking(_venue.name, _venue.login)
         if _venue.witness is not None and _login:  # a stream that freezes in part is told by what REST says meanwhile
             beat_schedule[f"{_venue.name}-witness"] = _every(25, "tasks.snapshots.witness", _venue.name)
+        if any(_channel.candles for _channel in _venue.channels):  # what was missed without a trace shows in a volume
+            beat_schedule[f"{_venue.name}-volumes"] = _every(300, "tasks.witness.volumes", _venue.name)
         for _poll in _venue.polls:
             if _poll.every_seconds is not None and _poll.login in (None, _login):
                 _task = "tasks.metadata.poll" if _poll.queue == "metadata" else "tasks.snapshots.poll"

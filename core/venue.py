@@ -37,6 +37,8 @@ class Channel:
     raw: bool = False  # every change by itself, where a login gives that; set by the streamer on a connection whose login is in force
     #: (name, value) of what is asked for with every subscription and changes what frames mean: it stands in the journal before them
     terms: tuple[tuple[str, str | bool], ...] = ()
+    #: of trades: the poll of their candles, where a candle's volume is what its trades sum up to, in one unit
+    candles: str = ""
     book_tops: bool = False  # the top of each book is written to quotes: for a venue without a feed of best prices
 
 

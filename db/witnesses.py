@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
 from db.moments import moment
+from db.queries import sql
 
 HOUR_US = 3_600_000_000
 BOOK, VOLUME = "book", "volume"
+#: (instrument_id, shard, begin and end of the minute, volume of its candle, volume of its trades)
+Minute = tuple[int, str, datetime, datetime, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +57,38 @@ def count(cursor: Cursor, found: Sequence[Witnessed]) -> None:
         )
         taken = set(map(id, batch.values()))
         rows = [row for row in rows if id(row) not in taken]
+
+
+# --- trades against candles -----------------------------------------------------------------------------------------------
+def volumes(cursor: Cursor, venue: str, channel: str, since: datetime, until: datetime, slack: timedelta) -> list[Minute]:
+    """Minutes that began within the times, of which no loss is known within `slack` of them."""
+    parameters = {"venue": venue, "channel": channel, "since": since, "until": until, "slack": slack}
+    cursor.execute(sql("witness_volumes"), parameters)
+    return cursor.fetchall()
+
+
+def open_gap(cursor: Cursor, look: Witnessed, shard: str, begins: datetime, ends: datetime) -> None:
+    cursor.execute(
+        "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, event_from, event_to, state, detail) "
+        "VALUES (%s, %s, %s, %s, 'witness', %s, %s, 'missing', %s)",
+        (look.venue, look.channel, shard, look.instrument_id, begins, ends, look.detail),
+    )
+
+
+def looked_until(cursor: Cursor, venue: str, channel: str) -> datetime | None:
+    cursor.execute("SELECT (value #>> '{}')::timestamptz FROM system_metadata WHERE key = %s", (_key(venue, channel),))
+    found = cursor.fetchone()
+    return found[0] if found else None
+
+
+def look_on(cursor: Cursor, venue: str, channel: str, until: datetime) -> None:
+    """The next look begins there."""
+    cursor.execute(
+        "INSERT INTO system_metadata (key, value, updated_at) VALUES (%s, to_jsonb(%s::timestamptz), now()) "
+        "ON CONFLICT (key) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at",
+        (_key(venue, channel), until),
+    )
+
+
+def _key(venue: str, channel: str) -> str:
+    return f"witness:{venue}:{channel}"

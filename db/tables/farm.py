@@ -66,7 +66,10 @@ data_gaps = Table(
     *_place(),
     Column("instrument_id", Integer, comment="instruments.instrument_id; absent: every instrument of the shard"),
     Column(
-        "cause", Text, nullable=False, comment="sequence, disconnected, frozen, lost, journal, silent, not subscribed, book, planned pause"
+        "cause",
+        Text,
+        nullable=False,
+        comment="sequence, disconnected, frozen, lost, journal, silent, not subscribed, book, witness, planned pause",
     ),
     Column("first_missing", BigInteger, comment="first id of the venue that is not there; absent where only a loss is known"),
     Column("last_missing", BigInteger, comment="last id of the venue that is not there; absent likewise"),

@@ -78,7 +78,12 @@ def _channel(venue: str, channel: str, rows: list[dict[str, Any]], now: dict[str
         "behind": (now["behind"] or []) if now else [],
         "strangers": int(now["strangers"]) if now else 0,
         "hours": [
-            {**_only(row, "hour instruments broken_instruments"), "state": state_of(row), **_only(row, " ".join(STATES)), "newest_at": row["newest_at"]}
+            {
+                **_only(row, "hour instruments broken_instruments"),
+                "state": state_of(row),
+                **_only(row, " ".join(STATES)),
+                "newest_at": row["newest_at"],
+            }
             for row in rows
         ],
     }

@@ -72,7 +72,9 @@ class World(NamedTuple):
         if not here:
             return None
         known = bool(of_shards & {"heard", "read"})
-        paused = any(g.instrument is None and g.part() == "paused" and g.holds(minute) and g.shard in {s for s, _ in here} for g in self.gaps)
+        paused = any(
+            g.instrument is None and g.part() == "paused" and g.holds(minute) and g.shard in {s for s, _ in here} for g in self.gaps
+        )
         for found, state in (
             ("paused" in own or (paused and not known), "paused"),
             ("lost" in own or ("lost" in of_shards and not known), "broken"),

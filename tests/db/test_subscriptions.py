@@ -42,7 +42,9 @@ def told(query: Query) -> Callable[[], list[tuple[Any, ...]]]:
 
 def registered(query: Query, *symbols: str) -> None:
     for symbol in symbols:
-        query("INSERT INTO instruments (venue, symbol, status, first_seen_at, updated_at) VALUES ('v', %s, 'open', now(), now())", (symbol,))
+        query(
+            "INSERT INTO instruments (venue, symbol, status, first_seen_at, updated_at) VALUES ('v', %s, 'open', now(), now())", (symbol,)
+        )
 
 
 def settled(connection: RawConnection) -> int:
@@ -106,7 +108,9 @@ def test_who_commits_first_does_not_matter_to_a_move(wish: Callable[..., None], 
     assert settled(connection) == 1
 
 
-def test_what_nobody_asks_for_again_has_ended(wish: Callable[..., None], told: Callable[[], Any], query: Query, connection: RawConnection) -> None:
+def test_what_nobody_asks_for_again_has_ended(
+    wish: Callable[..., None], told: Callable[[], Any], query: Query, connection: RawConnection
+) -> None:
     registered(query, "A")
     wish(FIRST, "A", 0, whole=True)
     wish(FIRST, "X", 100, whole=True)

@@ -49,7 +49,7 @@ def test_time_in_which_nobody_listened_is_broken_until_it_is_filled(judged: Drai
     judged()
     told = hours(query, "BTCUSDT")
     assert told[:3] == [(0, "broken", 1000, 0, 0, 2600, 0), (1, "broken", 2600, 0, 0, 1000, 0), (2, "verified", 3600, 0, 0, 0, 0)]
-    query("UPDATE data_gaps SET state = 'filled', evidence = '[{\"state\": \"filled\", \"backfill\": 1}]'")
+    query('UPDATE data_gaps SET state = \'filled\', evidence = \'[{"state": "filled", "backfill": 1}]\'')
     judged()
     assert {state for _, state, *_ in hours(query, "BTCUSDT")} == {"verified"}
     assert sum(sum(parts) for _, _, *parts in hours(query, "BTCUSDT")) == 5 * 3600

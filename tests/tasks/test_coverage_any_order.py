@@ -76,7 +76,9 @@ class Story:
                 self.made += 1
                 stream = StreamName("binance", "aggTrade", f"{self.number}-{shard}")
                 incarnation = f"i{self.made if new else 0}"
-                self.lines[shard] = Line(self.journal, stream, f"{self.number}-{self.made}", [self.symbol(n) for n in names], now, incarnation)
+                self.lines[shard] = Line(
+                    self.journal, stream, f"{self.number}-{self.made}", [self.symbol(n) for n in names], now, incarnation
+                )
                 self.asked[shard].end([name for name in NAMES if name not in names], now, left_out=True)
                 self.asked[shard].begin(names, now)
             case ("trade", shard, names, jump) if shard in self.lines:

@@ -25,7 +25,9 @@ def at(seconds: float) -> datetime:
 class Line:
     """One connection; every word at so many seconds after START."""
 
-    def __init__(self, journal: Journal, stream: StreamName, name: str, symbols: Sequence[str], seconds: float, incarnation: str = "i") -> None:
+    def __init__(
+        self, journal: Journal, stream: StreamName, name: str, symbols: Sequence[str], seconds: float, incarnation: str = "i"
+    ) -> None:
         self._journal, self._stream, self._name, self._batch = journal, stream, name, 0
         self.event(journals.CONNECTED, seconds, incarnation=incarnation, subscriptions=list(symbols))
 

@@ -2,7 +2,7 @@
 
 from core.records import BOOK_DELTAS, TICKERS, TRADES
 from core.venue import Channel, Limits, Venue
-from venues.kalshi import prices, signing, stream
+from venues.kalshi import candles, prices, signing, stream
 from venues.kalshi.choice import UNIVERSE
 from venues.kalshi.frames import decode
 from venues.kalshi.history import HISTORIES
@@ -28,7 +28,14 @@ VENUE = Venue(
             book_tops=True,
         ),
         # Most markets trade a few times an hour.
-        Channel(stream.TRADE, TRADES.name, 1000, first_frame_seconds=600, idle_seconds=1800, continuous=False, numbered=True),
+        Channel(
+            *(stream.TRADE, TRADES.name, 1000),
+            first_frame_seconds=600,
+            idle_seconds=1800,
+            continuous=False,
+            numbered=True,
+            candles=candles.POLL,
+        ),
         # Rides with the books; by itself it is for more markets than books are wanted of.
         Channel(stream.TICKER, TICKERS.name, 1000, first_frame_seconds=15, idle_seconds=300),
         # New markets come every quarter of an hour at least. Few messages become rows, so that nobody waits for one.

@@ -59,7 +59,7 @@ def tuesday(query: Query) -> None:
     query(
         "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, first_missing, last_missing, event_from, event_to, state, evidence) "
         "VALUES ('deribit', 'trades', '0', 1, 'sequence', 41, 47, '2026-11-03 10:05+00', '2026-11-03 10:05:01.5+00', 'unfillable', "
-        "        '[{\"state\": \"unfillable\", \"reason\": \"the archive has none\"}]'), "
+        '        \'[{"state": "unfillable", "reason": "the archive has none"}]\'), '
         "       ('deribit', 'trades', '0', NULL, 'disconnected', NULL, NULL, '2026-11-03 12:05+00', '2026-11-03 12:55+00', 'missing', '[]'), "
         "       ('deribit', 'trades', '0', 1, 'sequence', 5, 6, '2026-11-03 11:05+00', '2026-11-03 11:05+00', 'filled', '[]')"
     )
@@ -90,7 +90,10 @@ def test_the_document_tells_every_hour_and_gap(command: Callable[..., str]) -> N
     assert (channel["instruments"], channel["clean"], channel["seconds"]["broken"]) == (2, 96.03, 6001.5)
     assert [hour["state"] for hour in channel["hours"]].count("verified") == 19
     broken = [hour for hour in channel["hours"] if hour["state"] == "broken"]
-    assert [(hour["hour"], hour["broken_instruments"]) for hour in broken] == [("2026-11-03T10:00:00+00:00", 1), ("2026-11-03T12:00:00+00:00", 2)]
+    assert [(hour["hour"], hour["broken_instruments"]) for hour in broken] == [
+        ("2026-11-03T10:00:00+00:00", 1),
+        ("2026-11-03T12:00:00+00:00", 2),
+    ]
     assert broken[0]["newest_at"] == "2026-11-03T10:59:00+00:00"
     assert [(gap["gap_id"], gap["state"]) for gap in found["gaps"]] == [(1, "unfillable"), (2, "missing")]
 
@@ -111,7 +114,12 @@ def test_nothing_asked_for_is_said_in_a_sentence(command: Callable[..., str]) ->
 
 
 def test_a_pattern_as_of_a_shell() -> None:
-    assert [bool(re.search(regular("ETH-*-[CP]"), name)) for name in ("ETH-3-C", "ETH-3-C-X", "XETH-3-C", "ETH-3-Q")] == [True, False, False, False]
+    assert [bool(re.search(regular("ETH-*-[CP]"), name)) for name in ("ETH-3-C", "ETH-3-C-X", "XETH-3-C", "ETH-3-Q")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
     assert re.search(regular("a.b?"), "a.bc")
     assert not re.search(regular("a.b"), "axb")
 
