@@ -28,6 +28,8 @@ class TableReader:
         for place, type in enumerate(types):
             layout += [(f"size {place}", ">i4"), (f"{place}", _TYPES[type])]
         self._dtype = np.dtype(layout)
+        # Of another venue a column may be empty that is never so here.
+        self._ours = f"instrument_id = ANY('{{{','.join(map(str, instruments))}}}')"
         self._widths = [np.dtype(_TYPES[type]).itemsize for type in types]
         self._numbers = np.full(max(instruments, default=0) + 2, -1, np.int64)
         for instrument, number in instruments.items():
@@ -48,7 +50,7 @@ class TableReader:
         values = [f"coalesce({value.table}, {_ABSENT[value.type]})" if value.nullable else value.table for value in self._comparison.values]
         names = ", ".join([*self._head, *values])
         chosen = f" AND {self._comparison.where}" if self._comparison.where else ""
-        return f"SELECT {names} FROM {self._comparison.kind} WHERE event_at BETWEEN '{_text(from_us)}' AND '{_text(until_us)}'{chosen}"
+        return f"SELECT {names} FROM {self._comparison.kind} WHERE event_at BETWEEN '{_text(from_us)}' AND '{_text(until_us)}' AND {self._ours}{chosen}"
 
     def _rows(self, raw: bytes) -> Rows:
         block = np.frombuffer(raw, self._dtype)

@@ -131,7 +131,9 @@ def own(database: RawConnection) -> Iterator[RawConnection]:
     database.rollback()
 
 
-def judged(connection: RawConnection, world: World, proof: Proof = PROOF, trade: int | None = None) -> dict[tuple[int, int], tuple[str, list[float]]]:
+def judged(
+    connection: RawConnection, world: World, proof: Proof = PROOF, trade: int | None = None
+) -> dict[tuple[int, int], tuple[str, list[float]]]:
     """(instrument, hour) -> (state, seconds by state); nothing of it is kept. `trade`: minute of a row of the first instrument."""
     with connection.cursor() as cursor:
         execute_values(
@@ -231,7 +233,9 @@ def test_the_weakest_part_names_the_hour(own: RawConnection, gap: Gap, state: st
     [(9, "silent", "verified"), (9, "not subscribed", "verified"), (None, "silent", "unverifiable"), (-60, "silent", "unverifiable")],
     ids=["a number before", "one that was refused", "none", "too long before"],
 )
-def test_a_silence_between_two_numbers_that_follow_each_other_is_proven(own: RawConnection, trade: int | None, cause: str, state: str) -> None:
+def test_a_silence_between_two_numbers_that_follow_each_other_is_proven(
+    own: RawConnection, trade: int | None, cause: str, state: str
+) -> None:
     silence = Gap((10, 20), "0", 1, "filled", cause, reread=False)
     ((told, _),) = judged(own, HEARD._replace(gaps=[silence]), replace(PROOF, follows=True, lookback_hours=1), trade).values()
     assert told == state
@@ -247,13 +251,20 @@ def test_a_silence_between_two_numbers_that_follow_each_other_is_proven(own: Raw
     ],
     ids=["agrees", "agrees in the end", "disagrees in the end", "says nothing"],
 )
-def test_what_an_independent_source_says_of_an_hour(own: RawConnection, agreed: int | None, disagreed: int | None, states: tuple[str, str]) -> None:
+def test_what_an_independent_source_says_of_an_hour(
+    own: RawConnection, agreed: int | None, disagreed: int | None, states: tuple[str, str]
+) -> None:
     found = []
     for proof in ("verified", "unverifiable"):
         with own.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO witnesses VALUES ('v', 'c', 1, %s, 'volume', 2, %s, %s, %s, %s, NULL)",
-                (START, int(agreed is not None), int(disagreed is not None), *(None if one is None else at(one) for one in (agreed, disagreed))),
+                (
+                    START,
+                    int(agreed is not None),
+                    int(disagreed is not None),
+                    *(None if one is None else at(one) for one in (agreed, disagreed)),
+                ),
             )
             cursor.execute("SELECT instrument_id, from_at FROM stale_coverage")
             assert cursor.fetchall() == ([(1, START)] if agreed or disagreed else [])

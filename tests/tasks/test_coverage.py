@@ -146,7 +146,11 @@ def test_a_channel_that_cannot_be_judged_keeps_no_other_waiting(judged: Drain, j
             line.trade(1, "BTCUSDT", 0)
     query("ALTER TABLE coverage ADD CONSTRAINT no_trades CHECK (channel <> 'aggTrade')")
     found = judged()
-    assert (found["failed"], found["stale"] > 0, query("SELECT DISTINCT channel FROM coverage")) == (["binance:aggTrade"], True, [("bookTicker",)])
+    assert (found["failed"], found["stale"] > 0, query("SELECT DISTINCT channel FROM coverage")) == (
+        ["binance:aggTrade"],
+        True,
+        [("bookTicker",)],
+    )
     query("ALTER TABLE coverage DROP CONSTRAINT no_trades")
     assert (judged()["stale"], query("SELECT count(DISTINCT channel) FROM coverage")) == (0, [(2,)])
 

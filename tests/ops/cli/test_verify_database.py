@@ -17,7 +17,7 @@ from ops.verify import table
 from ops.verify.compared import UNKNOWN, Rows, id_of, shown, symbol_of
 from ops.verify.evidence import Evidence
 from ops.verify.explain import Gap
-from ops.verify.kinds import QUOTES, TRADES
+from ops.verify.kinds import BOOK_DELTAS, QUOTES, TRADES
 from ops.verify.ledger import Ledger, LedgerUnreadable, venues
 from ops.verify.run import Case
 from ops.verify.settle import Unsettled, settle
@@ -96,6 +96,20 @@ def test_rows_come_in_blocks_and_none_is_cut(
     monkeypatch.setattr(table, "BLOCK_BYTES", 1000)
     insert_trades(execute, instruments["binance AAA"], range(1, 101))
     assert sorted(id_of(row["key"]) for row in read(connection)) == list(range(1, 101))
+
+
+def test_a_column_that_only_another_venue_leaves_empty(
+    connection: RawConnection, execute: Callable[..., None], instruments: dict[str, int]
+) -> None:
+    execute(
+        "INSERT INTO book_deltas (event_at, received_at, instrument_id, update_id, side, price, quantity, previous_id) "
+        f"SELECT {BEGIN}, now(), i, n, 1, 0.5, 1, p FROM generate_series(1, 3) n, (VALUES (%s, NULL), (%s, 7)) v(i, p)",
+        instruments["other AAA"],
+        instruments["binance AAA"],
+    )
+    found: list[Rows] = []
+    TableReader(connection, BOOK_DELTAS, {instruments["binance AAA"]: 0}).read(BEGIN_US, BEGIN_US + 100, found.append)
+    assert sum(map(len, found)) == 3
 
 
 def test_an_empty_table(connection: RawConnection, instruments: dict[str, int]) -> None:
