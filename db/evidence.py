@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
-from db import witnesses
+from db import outages, witnesses
 from db.moments import moment
 from db.witnesses import Witnessed
 
@@ -22,6 +22,12 @@ class Place:
     venue: str
     channel: str
     shard: str
+    replica: str = "a"
+
+    @property
+    def key(self) -> outages.PlaceKey:
+        """What its replicas have in common."""
+        return self.venue, self.channel, self.shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ class SocketEnded:
 
 @dataclass(frozen=True, slots=True)
 class GapOpened:
-    """The whole shard is deaf, or frames were shed, from here on."""
+    """The replica hears nothing of the shard, or frames were shed, from here on."""
 
     place: Place
     cause: str
@@ -58,7 +64,7 @@ class GapOpened:
 
 @dataclass(frozen=True, slots=True)
 class GapClosed:
-    """The shard hears again: every open gap of the place ends here."""
+    """The replica hears again: every outage of it at the place ends here."""
 
     place: Place
     event_us: int | None
@@ -132,6 +138,14 @@ class BookTrusted:
 
 
 @dataclass(frozen=True, slots=True)
+class BookHeld:
+    """Another replica has brought the changes whose lack was the doubt."""
+
+    place: Place
+    instrument_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unread:
     place: Place
     connection_id: str
@@ -142,9 +156,10 @@ class Unread:
     raw: bytes
 
 
-_Gap = GapOpened | GapClosed | Silent | Unwanted | NumberGap | BookDoubted | BookTrusted
+_Outage = GapOpened | GapClosed | NumberGap
+_Gap = Silent | Unwanted | BookDoubted | BookTrusted | BookHeld
 _Single = SocketOpened | SocketProven | SocketEnded | _Gap
-Note = _Single | SequenceGap | Unread | Witnessed
+Note = _Single | _Outage | SequenceGap | Unread | Witnessed
 
 
 def doubted(cursor: Cursor, place: Place, causes: Collection[str] = ("book",)) -> set[int]:
@@ -167,9 +182,15 @@ def doubted_for(cursor: Cursor, place: Place, seconds: float) -> list[str]:
 
 
 def write(cursor: Cursor, notes: Sequence[Note]) -> None:
-    """Write notes in their order; the frequent ones in bulk."""
+    """Write notes in their order, those of whole shards first, the frequent ones in bulk."""
+    touched: dict[outages.PlaceKey, list[int]] = {}
     for note in notes:
-        if not isinstance(note, SequenceGap | Unread | Witnessed):
+        if isinstance(note, GapOpened | GapClosed | NumberGap):
+            touched.setdefault(note.place.key, []).extend(_write_outage(cursor, note))
+    for place, numbers in touched.items():
+        outages.settle(cursor, place, numbers)
+    for note in notes:
+        if not isinstance(note, GapOpened | GapClosed | NumberGap | SequenceGap | Unread | Witnessed):
             _write_one(cursor, note)
     gaps = [note for note in notes if isinstance(note, SequenceGap)]
     if gaps:
@@ -184,8 +205,9 @@ def _write_one(cursor: Cursor, note: _Single) -> None:
     match note:
         case SocketOpened(place, connection_id, at_us):
             cursor.execute(
-                "INSERT INTO sessions (connection_id, venue, channel, shard, connected_at) VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-                (connection_id, place.venue, place.channel, place.shard, moment(at_us)),
+                "INSERT INTO sessions (connection_id, venue, channel, shard, replica, connected_at) VALUES (%s, %s, %s, %s, %s, %s) "
+                "ON CONFLICT DO NOTHING",
+                (connection_id, *place.key, place.replica, moment(at_us)),
             )
         case SocketProven(connection_id, at_us):
             cursor.execute(
@@ -200,25 +222,29 @@ def _write_one(cursor: Cursor, note: _Single) -> None:
             _write_gap(cursor, note)
 
 
+def _write_outage(cursor: Cursor, note: _Outage) -> list[int]:
+    """Numbers of the outages that begin or end."""
+    place, replica = note.place.key, note.place.replica
+    match note:
+        case GapOpened(_, cause, event_us, received_us, frames, detail):
+            began = outages.begin(
+                cursor, place, replica, cause, event_us=(event_us, None), received_us=(received_us, None), frames=frames, detail=detail
+            )
+            return [began]
+        case NumberGap(_, scope, first, last):
+            events, received = (note.event_from_us, note.event_to_us), (note.received_from_us, note.received_to_us)
+            told = f"numbers of subscription {scope}"
+            return [
+                outages.begin(cursor, place, replica, "sequence", event_us=events, received_us=received, missing=(first, last), detail=told)
+            ]
+        case GapClosed(_, event_us, received_us):
+            return outages.end(cursor, place, replica, event_us, received_us)
+
+
 def _write_gap(cursor: Cursor, note: _Gap) -> None:
     match note:
-        case GapOpened(place, cause, event_us, received_us, frames, detail):
-            cursor.execute(
-                "INSERT INTO data_gaps (venue, channel, shard, cause, event_from, received_from, frames, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                (place.venue, place.channel, place.shard, cause, moment(event_us), moment(received_us), frames, detail),
-            )
         case Silent():
             _silent(cursor, note)
-        case NumberGap():
-            cursor.execute(
-                "INSERT INTO data_gaps (venue, channel, shard, cause, first_missing, last_missing, event_from, event_to, received_from, received_to, "
-                "state, detail) VALUES (%s, %s, %s, 'sequence', %s, %s, %s, %s, %s, %s, 'missing', %s)",
-                (
-                    *(note.place.venue, note.place.channel, note.place.shard, note.first_missing, note.last_missing),
-                    *map(moment, (note.event_from_us, note.event_to_us, note.received_from_us, note.received_to_us)),
-                    f"numbers of subscription {note.scope}",
-                ),
-            )
         case BookDoubted(place, instrument_id, since_us, cause):
             cursor.execute(
                 "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, event_from, detail) SELECT %s, %s, %s, %s, 'book', %s, %s "
@@ -243,11 +269,10 @@ def _write_gap(cursor: Cursor, note: _Gap) -> None:
             )
         case Unwanted():
             _unwanted(cursor, note)
-        case GapClosed(place, event_us, received_us):
+        case BookHeld(place, instrument_id):
             cursor.execute(
-                "UPDATE data_gaps SET event_to = %s, received_to = %s, state = 'missing' "
-                "WHERE venue = %s AND channel = %s AND shard = %s AND instrument_id IS NULL AND state = 'open'",
-                (moment(event_us), moment(received_us), place.venue, place.channel, place.shard),
+                "DELETE FROM data_gaps WHERE venue = %s AND channel = %s AND instrument_id = %s AND cause = 'book' AND state = 'open'",
+                (place.venue, place.channel, instrument_id),
             )
 
 

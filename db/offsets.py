@@ -37,16 +37,30 @@ class Offset:
     connections: Mapping[str, Any]
     last_event_us: int | None = None
     last_received_us: int | None = None
+    heard_from_us: int | None = None  # the first frame ever
+    heard_to_us: int | None = None  # newest moment of any entry
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
-    """From where to where one stream moves, and what it saw on the way."""
+    """From where to where one stream moves, and what it saw on the way. `shared`: other replicas write the same place, and
+    `heard_before_us` is up to when this one had been read."""
 
     stream: str
     before: str
     after: Offset
     counts: Counts = field(default_factory=Counts)
+    shared: bool = False
+    heard_before_us: int | None = None
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        venue, channel, shard, _ = self.stream.split(":")
+        return venue, channel, shard
+
+    @property
+    def replica(self) -> str:
+        return self.stream.rpartition(":")[2]
 
 
 def lock_group(cursor: Cursor, group: int) -> bool:
@@ -67,9 +81,12 @@ def load(cursor: Cursor, stream: str, place: Place) -> Offset:
         "ON CONFLICT (stream) DO NOTHING",
         (stream, place.venue, place.channel, place.shard),
     )
-    cursor.execute("SELECT last_id, connections, last_event_at, last_received_at FROM stream_offsets WHERE stream = %s", (stream,))
-    last_id, connections, event_at, received_at = cursor.fetchone()  # type: ignore[misc]
-    return Offset(last_id, connections, micros(event_at), micros(received_at))
+    cursor.execute(
+        "SELECT last_id, connections, last_event_at, last_received_at, heard_from, heard_to FROM stream_offsets WHERE stream = %s",
+        (stream,),
+    )
+    last_id, connections, *times = cursor.fetchone()  # type: ignore[misc]
+    return Offset(last_id, connections, *map(micros, times))
 
 
 def committed(cursor: Cursor, stream: str) -> str:
@@ -91,7 +108,8 @@ def advance(cursor: Cursor, step: Advance) -> None:
     cursor.execute(
         "UPDATE stream_offsets SET last_id = %s, connections = %s, entries = entries + %s, frames = frames + %s, rows = rows + %s, "
         "repeated = repeated + %s, ignored = ignored + %s, quarantined = quarantined + %s, lost = lost + %s, "
-        "last_event_at = coalesce(%s, last_event_at), last_received_at = coalesce(%s, last_received_at), updated_at = clock_timestamp() "
+        "last_event_at = coalesce(%s, last_event_at), last_received_at = coalesce(%s, last_received_at), "
+        "heard_from = coalesce(heard_from, %s), heard_to = greatest(heard_to, %s), updated_at = clock_timestamp() "
         "WHERE stream = %s AND last_id = %s",
         (
             step.after.last_id,
@@ -105,6 +123,8 @@ def advance(cursor: Cursor, step: Advance) -> None:
             counts.lost,
             moment(step.after.last_event_us),
             moment(step.after.last_received_us),
+            moment(step.after.heard_from_us),
+            moment(step.after.heard_to_us),
             step.stream,
             step.before,
         ),

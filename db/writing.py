@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import cursor as Cursor
 
 from core.records import KINDS, Columns, Instrument, Kind, Market, Pause
-from db import copy, evidence, instruments, markets, offsets, pauses, subscriptions
+from db import copy, evidence, instruments, markets, offsets, outages, pauses, subscriptions
 
 #: Below this a sort costs more than it saves.
 SORTED_ROWS = 1_000
@@ -87,7 +87,9 @@ def commit(connection: RawConnection, batch: Batch) -> int:
     """
     try:
         try:
-            return _transaction(connection, batch, _write_straight)
+            # Replicas bring the same rows: a straight try would fail nearly each time.
+            shared = any(work.step.shared for work in batch.works)
+            return _transaction(connection, batch, _write_once if shared else _write_straight)
         except errors.UniqueViolation:
             connection.rollback()
             return _transaction(connection, batch, _write_once)
@@ -98,7 +100,11 @@ def commit(connection: RawConnection, batch: Batch) -> int:
 
 
 def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[Cursor, Batch], list[offsets.Counts]]) -> int:
+    shared = [work for work in batch.works if work.step.shared]
     with connection.cursor() as cursor:
+        # First of all and in order: two writers of one place, after a change of groups, wait for each other here and nowhere else.
+        for place in sorted({work.step.place for work in shared}):
+            outages.lock(cursor, place)
         totals = write_rows(cursor, batch)
         for work, counts in zip(batch.works, totals, strict=True):
             for listing in work.listings:
@@ -111,6 +117,10 @@ def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[
             evidence.write(cursor, work.notes)
             subscriptions.write(cursor, work.wishes)
             offsets.advance(cursor, replace(work.step, counts=counts))
+        for work in shared:
+            outages.read_on(cursor, work.step.place, work.step.replica, work.step.heard_before_us)
+            for name in sorted({name for name, _ in work.rows if KINDS[name].sequence}):
+                outages.forget_brought(cursor, work.step.place, KINDS[name])
     connection.commit()
     return sum(counts.rows for counts in totals)
 

@@ -22,7 +22,7 @@ PAGE_ENTRIES = 256
 def keep(journal: Journal, reader: Reader) -> None:
     """Only when everything that the reader has digested is committed."""
     assert reader.books is not None
-    state = {"offset": reader.last_id, "sockets": reader.sockets.stored(), "books": reader.books.stored()}
+    state = {"offset": reader.last_id, "sockets": reader.sockets.stored(), "books": reader.books.stored(reader.sockets.connections)}
     journal.keep_state(reader.stream, state)
 
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from core.records import BOOK_CHANGES, Columns
 from core.venue import Numbered
-from db.evidence import BookDoubted, BookTrusted, Note, NumberGap, Place
+from db.evidence import BookDoubted, BookHeld, BookTrusted, Note, NumberGap, Place
 from db.witnesses import BOOK, Witnessed
 from tasks.book_rows import HOLES
 from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.order_book import Doubt, Trust
+from tasks.reader import Reader
 from tasks.replay import take
 
 
@@ -94,6 +95,16 @@ def follow(chain: Chain, place: Place, rows: Mapping[str, Columns]) -> tuple[lis
     """The batch along its chain: (notes, symbols whose whole state should be asked for anew)."""
     notes, wanted = chain.follow(place, rows)
     return notes, _symbols(rows, wanted)
+
+
+def mended(readers: Sequence[Reader]) -> list[Note]:
+    """What was in doubt on one replica of a place and another has brought whole."""
+    chains = [(reader.sockets.place, reader.chain) for reader in readers if reader.chain is not None]
+    return [
+        BookHeld(place, instrument)
+        for place, chain in chains
+        for instrument in chain.mend(other for _, other in chains if other is not chain)
+    ]
 
 
 def _symbols(rows: Mapping[str, Columns], wanted: set[int]) -> set[str]:

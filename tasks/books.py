@@ -10,6 +10,9 @@ from typing import Any
 
 from tasks.order_book import WITNESS_US, Book, Doubt, Trust, book_of, plain
 
+#: Claims that are remembered; they come about once a minute, and replicas are read within seconds of each other.
+MAX_WITNESSES = 64
+
 FROZEN = "frozen: a later book was read over REST"
 OUTRUN = "frozen: a new connection was told a later book"
 OUTLIVED = "the connection that knew it better has ended"
@@ -34,6 +37,7 @@ class Books:
         self.doubted: set[int] = set()
         self.lost: set[int] = set()
         self.wanted: dict[str, set[str]] = {}
+        self._witnesses: dict[str, str] = {}  # the last claims -> the stream that brought each first
 
     def want(self, connection_id: str, said: Mapping[str, Any]) -> None:
         before = self.wanted.get(connection_id, set())
@@ -92,6 +96,13 @@ class Books:
                 heard.verdicts.append((instrument_id, True if same else False if frozen else None))
         return heard
 
+    def heard_before(self, claim_id: str, stream: str) -> bool:
+        """Whether another replica's stream has brought these claims: they are told to every one and count once."""
+        first = self._witnesses.setdefault(claim_id, stream)
+        if len(self._witnesses) > MAX_WITNESSES:
+            del self._witnesses[next(iter(self._witnesses))]
+        return first != stream
+
     def unheard(self, instruments: Collection[int]) -> set[int]:
         """Those of the doubted and the lost ones of which no connection has told since: new ones took the place of the old."""
         return {
@@ -119,10 +130,19 @@ class Books:
         self.doubted.update(outlived)
         return [Doubt(number, OUTLIVED, last_us, alone=True) for number, last_us in outlived.items()]
 
-    def stored(self) -> dict[str, Any]:
-        """What `restore` needs, of plain values."""
-        sets = {name: [[number, *plain(book)] for number, book in books.items()] for name, books in self._sets.items()}
-        return {"sets": sets, "lost": sorted(self.lost), "wanted": {name: sorted(symbols) for name, symbols in self.wanted.items()}}
+    def take_in(self, others: "Books") -> None:
+        """What another replica's connections know, who are twins from here on."""
+        self._sets |= others._sets
+        self.wanted |= others.wanted
+        self.doubted |= others.doubted
+        self.lost = {number for number in self.lost | others.lost if not any(book.known for book in self._all(number))}
+
+    def stored(self, connection_ids: Collection[str] | None = None) -> dict[str, Any]:
+        """What `restore` needs, of plain values; of these connections only."""
+        mine = self._sets.keys() | self.wanted.keys() if connection_ids is None else connection_ids
+        sets = {name: [[number, *plain(book)] for number, book in books.items()] for name, books in self._sets.items() if name in mine}
+        wanted = {name: sorted(symbols) for name, symbols in self.wanted.items() if name in mine}
+        return {"sets": sets, "lost": sorted(self.lost), "wanted": wanted}
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> "Books":

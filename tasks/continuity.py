@@ -1,6 +1,6 @@
 """What is missing, told from what came: holes in a venue's ids, and times when no socket of a shard could hear. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,6 +74,8 @@ class Chain(_Followed):
         assert kind.chain is not None
         self._kind, (self._previous, self._own) = kind, kind.chain
         self._broken = set(broken)
+        self._begun = {instrument: last for instrument, last, _ in known}  # instrument -> number from which on nothing is left out
+        self._lacks: dict[int, tuple[int, int]] = {}  # of the broken ones: the numbers around the hole
 
     def follow(self, place: Place, rows: Mapping[str, Columns]) -> tuple[list[Note], set[int]]:
         """Take in a batch (kind -> columns with instrument_id): (what is doubted and trusted again, whose state is to be asked for)."""
@@ -82,6 +84,7 @@ class Chain(_Followed):
             return [], set()
         holes = self._holes(*(np.concatenate(column) for column in zip(*parts.values(), strict=True)))
         told = [(number, False, instrument, since or event) for instrument, _, number, since, event in holes]
+        self._note_runs(parts, holes)
         concerned, before = self._broken.union(instrument for _, _, instrument, _ in told), set(self._broken)
         if concerned and self._kind.states in parts:
             instruments, numbers, _, events = (column.tolist() for column in parts[self._kind.states])
@@ -91,11 +94,34 @@ class Chain(_Followed):
         for _, whole, instrument, event in sorted(told):
             if whole and instrument in self._broken:
                 self._broken.remove(instrument)
+                self._lacks.pop(instrument, None)
                 notes.append(BookTrusted(place, instrument, event))
             elif not whole and instrument not in self._broken:
                 self._broken.add(instrument)
                 notes.append(BookDoubted(place, instrument, event, "a change does not follow the one before it"))
         return notes, self._broken - before
+
+    def mend(self, others: "Iterable[Chain]") -> set[int]:
+        """Instruments of which another replica's chain has all that this one lacks: they are broken no more."""
+        mended = {instrument for instrument, lack in self._lacks.items() if any(other._has(instrument, *lack) for other in others)}
+        self._broken -= mended
+        for instrument in mended:
+            del self._lacks[instrument]
+        return mended
+
+    def _has(self, instrument: int, first: int, last: int) -> bool:
+        begun = self._begun.get(instrument)
+        return begun is not None and begun <= first and instrument not in self._broken and bool(self._last[instrument] >= last)
+
+    def _note_runs(self, parts: Mapping[str, Any], holes: Iterable[tuple[int, int, int, int | None, int]]) -> None:
+        """A whole state may stand far above what was before it: the run is told to begin there."""
+        for instrument, before, number, _, _ in holes:
+            first, last = self._lacks.get(instrument, (before, number))
+            self._lacks[instrument] = min(first, before), max(last, number)
+            self._begun[instrument] = number
+        if (states := parts.get(self._kind.states or "")) is not None:
+            instruments, numbers, _, _ = states
+            self._begun |= dict(zip(instruments.tolist(), numbers.tolist(), strict=True))
 
     def _updates(self, columns: Columns) -> tuple[Any, Any, Any, Any]:
         """One row an update; a state follows nothing."""
@@ -147,6 +173,8 @@ class Sockets:
     last_event_us: int | None = None
     last_received_us: int | None = None
     deaf: bool = False
+    heard_from_us: int | None = field(default=None, compare=False)  # the first frame ever
+    heard_to_us: int | None = field(default=None, compare=False)  # newest moment of any entry
 
     @classmethod
     def restore(cls, place: Place, stored: Mapping[str, Any], last_event_us: int | None, last_received_us: int | None) -> "Sockets":
@@ -173,6 +201,7 @@ class Sockets:
 
     def take_number(self, header: journal.Header) -> list[Note]:
         """Advance the connection's batch number; a jump means that the journal itself lost entries."""
+        self.heard_to_us = max(self.heard_to_us or 0, header.last_us)
         known = self.connections.get(header.connection_id)
         if known is None:
             self._forget_ended()
@@ -193,6 +222,7 @@ class Sockets:
         """A data entry of a connection, whose first row has this event time: what was deaf hears again."""
         notes: list[Note] = []
         connection = self.connections[header.connection_id]
+        self.heard_from_us = self.heard_from_us or header.first_us
         if not connection.proven:
             connection.proven = True
             notes.append(SocketProven(header.connection_id, header.first_us))

@@ -17,7 +17,7 @@ from db.offsets import Advance, Counts, Offset
 from db.subscriptions import Wish
 from db.writing import Listing, Work
 from tasks import subscriptions
-from tasks.bookkeeping import ended, follow, number_gaps, once, replay, witnessed
+from tasks.bookkeeping import ended, follow, mended, number_gaps, once, replay, witnessed
 from tasks.continuity import first_moment
 from tasks.reader import RawEntry, Reader
 from venues.errors import Unreadable
@@ -47,7 +47,7 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
     every frame into quarantine with that reason: the database has refused what they decode to.
     """
     page = _Page(Counts(entries=len(raw_entries)), [], [], [], [], [])
-    before = reader.last_id
+    before, heard_us = reader.last_id, reader.sockets.heard_to_us
     run: list[Entry] = []
     for entry_id, fields in raw_entries:
         if (entry := _opened(reader, page, entry_id, fields)) is None:
@@ -78,8 +78,10 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
     if run:
         _read_run(reader, page, run, condemned)
     reader.last_id = raw_entries[-1][0].decode()
-    after = Offset(reader.last_id, reader.sockets.stored(), reader.sockets.last_event_us, reader.sockets.last_received_us)
-    step = Advance(str(reader.stream), before, after, page.counts)
+    sockets = reader.sockets
+    times = (sockets.last_event_us, sockets.last_received_us, sockets.heard_from_us, sockets.heard_to_us)
+    after = Offset(reader.last_id, sockets.stored(), *times)
+    step = Advance(str(reader.stream), before, after, page.counts, bool(reader.twins), heard_us)
     return Work(step, page.rows, page.notes, page.listings, page.wishes), page.received
 
 
@@ -152,13 +154,13 @@ def _hear_event(reader: Reader, page: _Page, header: Header) -> None:
     page.wishes += subscriptions.wishes_of(str(reader.stream), header)
     if reader.books is not None:
         reader.books.want(header.connection_id, header.context or {})
-        page.notes += ended(reader.books, reader.sockets.place, reader.sockets.live)
+        page.notes += ended(reader.books, reader.sockets.place, reader.live)
         reader.books.doubted.update(note.instrument_id for note in told if isinstance(note, Silent))
 
 
 def _hear_witness(reader: Reader, page: _Page, header: Header) -> None:
     claims = [tuple(claim) for claim in (header.context or {}).get("claims", ())]
-    if reader.books is None or not claims:
+    if reader.books is None or not claims or reader.books.heard_before(header.connection_id, str(reader.stream)):
         return
     numbers = reader.ids([symbol for symbol, *_ in claims])
     notes, wishes, in_vain = witnessed(reader.books, reader.sockets.place, claims, numbers, header.first_us)
@@ -214,7 +216,7 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
             page.notes += reader.sequence.gaps(reader.sockets.place, columns["instrument_id"], columns[kind.sequence], columns["event_at"])
     if reader.chain is not None:
         notes, wishes = follow(reader.chain, reader.sockets.place, stored)
-        page.notes += notes
+        page.notes += [*notes, *mended([reader, *reader.twins])]
         reader.wishes |= wishes
     return first_moment(told), max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
 
@@ -247,4 +249,4 @@ def _unread(reader: Reader, header: Header, frame_no: int, reason: str, raw: byt
 
 
 def place_of(stream: StreamName) -> Place:
-    return Place(stream.venue, stream.channel, stream.shard)
+    return Place(*stream)

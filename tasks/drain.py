@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from core import journal as journals
@@ -23,7 +24,7 @@ from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
 from tasks.lag import Lag
-from tasks.reader import RawEntry, Reader
+from tasks.reader import RawEntry, Reader, join
 from venues import VENUES
 
 log = logging.getLogger(__name__)
@@ -164,7 +165,7 @@ class Drain:
                 try:
                     self._commit(prepare([work]), [(stream, work, received)])
                 except engine.REFUSED as exc:
-                    self._readers[stream] = self._reader(stream)
+                    self._read_anew(stream)
                     work, received = digest.digest(self._readers[stream], [entry], condemned=f"the database refused it: {exc}")
                     self._commit(prepare([work]), [(stream, work, received)])
 
@@ -224,12 +225,22 @@ class Drain:
             self._committed = {}
 
     def _find_streams(self) -> None:
-        """This group's share of the streams: every n-th of the sorted list, so that neighbours spread over the groups."""
-        mine = [s for s in self._journal.streams()[self._turn.group :: self._settings.writer_groups] if s.venue in VENUES]
+        """This group's share of the streams: every n-th place of the sorted list, so that neighbours spread over the groups, with all
+        its replicas."""
+        places = [list(replicas) for _, replicas in groupby(self._journal.streams(), key=lambda stream: stream[:3])]
+        mine = [s for replicas in places[self._turn.group :: self._settings.writer_groups] for s in replicas if s.venue in VENUES]
         if mine != list(self._readers):
             self._settle()
             self._readers = {stream: self._readers.get(stream) or self._reader(stream) for stream in mine}
+            for _, replicas in groupby(mine, key=lambda stream: stream[:3]):
+                join([self._readers[stream] for stream in replicas])
         self._turn.streams = len(mine)
+
+    def _read_anew(self, stream: StreamName) -> None:
+        """From where the stream is committed, with those who share with its reader."""
+        shared = [stream, *(twin.stream for twin in self._readers[stream].twins)]
+        self._readers.update({one: self._reader(one) for one in shared})
+        join([self._readers[one] for one in shared])
 
     def _reader(self, stream: StreamName) -> Reader:
         """A reader that stands where the stream is committed."""
@@ -242,6 +253,7 @@ class Drain:
             sequence, chain = self._continuity(cursor, stream)
             unheard = doubted(cursor, digest.place_of(stream), (*UNHEARD, "book"))
         sockets = Sockets.restore(digest.place_of(stream), offset.connections, offset.last_event_us, offset.last_received_us)
+        sockets.heard_from_us, sockets.heard_to_us = offset.heard_from_us or offset.last_received_us, offset.heard_to_us
         ids = InstrumentIds(stream.venue, self._second, self._settings.writer_max_instruments)
         reader = Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
         if reader.venue.keeps_books(stream.channel):

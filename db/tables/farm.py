@@ -42,6 +42,8 @@ stream_offsets = Table(
     _count("lost", "frames that the farm itself shed, each told in data_gaps"),
     Column("last_event_at", _AT, comment="venue's clock of the newest row"),
     Column("last_received_at", _AT, comment="our clock at the newest frame"),
+    Column("heard_from", _AT, comment="our clock at the first frame ever"),
+    Column("heard_to", _AT, comment="our clock at the newest entry: up to then it is known what this replica heard and what it missed"),
     Column("updated_at", _AT, nullable=False, comment="our clock at the last commit"),
     comment="how far each journal stream has been written, in the transaction of its rows",
 )
@@ -51,12 +53,33 @@ sessions = Table(
     metadata,
     Column("connection_id", Text, primary_key=True, comment="made by the streamer for each socket"),
     *_place(),
+    Column("replica", Text, nullable=False, server_default=text("'a'"), comment="which of the streamers that record the same"),
     Column("connected_at", _AT, nullable=False, comment="our clock when the socket opened"),
     Column("proven_at", _AT, comment="our clock at the first data frame"),
     Column("ended_at", _AT, comment="our clock when the socket was known to be deaf"),
     Column("cause", Text, comment="why it ended"),
     Index("sessions_place", "venue", "channel", "connected_at"),
     comment="the life of every socket",
+)
+
+outages = Table(
+    "outages",
+    metadata,
+    Column("outage_id", BigInteger, Identity(), primary_key=True, comment="number of the outage"),
+    *_place(),
+    Column("replica", Text, nullable=False, comment="which of the streamers that record the same"),
+    Column("cause", Text, nullable=False, comment="disconnected, frozen, lost, journal, sequence"),
+    Column("first_missing", BigInteger, comment="first number of the connection that did not come; absent where only a loss is known"),
+    Column("last_missing", BigInteger, comment="last number of the connection that did not come; absent likewise"),
+    Column("event_from", _AT, comment="venue's clock of the last row before"),
+    Column("event_to", _AT, comment="venue's clock of the first row after; absent while it lasts"),
+    Column("received_from", _AT, comment="our clock at the last frame before"),
+    Column("received_to", _AT, comment="our clock at the first frame after; absent while it lasts"),
+    Column("frames", BigInteger, comment="how many frames were shed, where it is known"),
+    Column("detail", Text, comment="what happened, in words"),
+    Column("found_at", _AT, nullable=False, server_default=text("now()"), comment="our clock"),
+    Index("outages_place", "venue", "channel", "shard", "received_to"),
+    comment="what each replica missed of a whole shard; what none of them heard is in data_gaps",
 )
 
 data_gaps = Table(
@@ -95,7 +118,9 @@ data_gaps = Table(
         comment="each change of state since: when, to what, why, and what was found",
     ),
     Column("found_at", _AT, nullable=False, server_default=text("now()"), comment="our clock"),
+    Column("outage_id", BigInteger, comment="outages.outage_id: what of it no replica heard; absent where it is about one instrument"),
     Index("data_gaps_place", "venue", "channel", "state", "found_at"),
+    Index("data_gaps_outage", "outage_id", postgresql_where=text("outage_id IS NOT NULL")),
     comment="what the farm lacks: when, why, and which ids",
 )
 
