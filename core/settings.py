@@ -48,6 +48,8 @@ class Settings:
     farm_home: str = _knob(".farm", "folder for spools and state, relative to the checkout")
     farm_toml: str = _knob("farm.toml", "what to collect, relative to the checkout")
     farm_venues: str = _knob("", "of the venues in farm.toml only these, comma between; empty: all but those on request")
+    replicas: str = _knob("a", "every streamer runs so many times, one for each of these names, comma between; rows are stored once")
+    replicas_here: str = _knob("", "of REPLICAS these are started on this host, comma between; empty: all")
     log_level: str = _knob("INFO", "DEBUG, INFO, WARNING or ERROR")
 
     streamer_client: str = _knob("picows", "WebSocket client: picows or websockets")
@@ -85,11 +87,26 @@ class Settings:
             "writer_max_rows",
         ):
             _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
+        _check(_are_names(self.replica_names), "REPLICAS", self.replicas, "names of lower-case letters and digits, each once")
+        _check(
+            set(self.replica_names_here) <= set(self.replica_names),
+            "REPLICAS_HERE",
+            self.replicas_here,
+            f"names of REPLICAS={self.replicas}",
+        )
         _check(0 < self.backfill_share <= 1, "BACKFILL_SHARE", self.backfill_share, "a number above 0, at most 1")
 
     @property
     def home(self) -> Path:
         return ROOT / self.farm_home
+
+    @property
+    def replica_names(self) -> tuple[str, ...]:
+        return _names(self.replicas)
+
+    @property
+    def replica_names_here(self) -> tuple[str, ...]:
+        return _names(self.replicas_here) or self.replica_names
 
     @property
     def celery_broker_url(self) -> str:
@@ -209,6 +226,14 @@ def _parsed(name: str, text: str, kind: type) -> Any:
         return kind(text)
     except ValueError:
         raise SettingsError(f"{name}={text!r} cannot be used: give {'a whole number' if kind is int else 'a number'}") from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def _are_names(names: Sequence[str]) -> bool:
+    return bool(names) and len(set(names)) == len(names) and all(re.fullmatch("[a-z0-9]{1,16}", name) for name in names)
 
 
 def _check(ok: bool, name: str, value: object, wanted: str) -> None:

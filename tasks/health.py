@@ -33,5 +33,6 @@ def check() -> dict[str, Any]:
     figures = {key: found[key] for key in ("gaps_open", "quarantined")} | {
         "backlog_entries": sum(s["backlog_entries"] for s in found["streams"])
     }
-    queries.run(url, "record_health", healthy=int(not found["reasons"]), reasons=json.dumps(found["reasons"]), figures=json.dumps(figures))
-    return {"healthy": not found["reasons"], "reasons": found["reasons"]}
+    healthy, reasons = not found["reasons"], found["reasons"] + found["notices"]
+    queries.run(url, "record_health", healthy=int(healthy), reasons=json.dumps(reasons), figures=json.dumps(figures))
+    return {"healthy": healthy, "reasons": reasons}

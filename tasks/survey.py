@@ -17,7 +17,10 @@ BACKLOG_ENTRIES = 2_000
 
 
 def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]:
-    """{"streams": [...], "gaps_open", "quarantined", "reasons"} as ./farm status shows them; components are its own business."""
+    """{"streams": [...], "gaps_open", "quarantined", "reasons", "notices"} as ./farm status shows them; components are its own business.
+
+    A reason makes the farm unwell. A notice does not: what one replica lacks while another records it.
+    """
     offsets = {row["stream"]: row for row in queries.rows(settings.database_url, "stream_offsets")}
     drains = board.vitals("drain")
     subscribed = _subscriptions(board)
@@ -25,8 +28,9 @@ def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]
     streams = [
         _stream(StreamName.parse(name), journal, offsets.get(name), drains.get(f"drain:{name}", {}), subscribed.get(name))
         for name in names
-        if _recorded(name)
+        if _recorded(name) and (name in subscribed or StreamName.parse(name).replica in settings.replica_names)
     ]
+    notices = _covered(streams) + _awaited(settings, streams)
     gaps = queries.rows(settings.database_url, "open_gaps")[0]
     reasons = [reason for stream in streams for reason in stream.pop("reasons")] + _unfed(settings, streams) + _canaries(settings)
     return {
@@ -34,7 +38,37 @@ def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]
         "gaps_open": gaps["deaf"] + gaps["unsettled"],
         "quarantined": sum(row["quarantined"] for row in offsets.values()),
         "reasons": reasons,
+        "notices": notices,
     }
+
+
+def _covered(streams: list[dict[str, Any]]) -> list[str]:
+    """Takes away what is wrong with a replica while another records the same, and says it as notices."""
+    notices = []
+    live = [stream for stream in streams if stream["state"] == "live"]
+    for stream in streams:
+        others = [other["replica"] for other in live if _place(other) == _place(stream) and other is not stream]
+        if others and stream["reasons"]:
+            notices += [f"{reason}; replica {others[0]} records it, nothing is lost" for reason in stream["reasons"]]
+            stream["reasons"] = []
+    return notices
+
+
+def _awaited(settings: Settings, streams: list[dict[str, Any]]) -> list[str]:
+    """Replicas that are wanted of a place and have never been seen there."""
+    there: dict[tuple[str, ...], set[str]] = {}
+    for stream in streams:
+        there.setdefault(_place(stream), set()).add(stream["replica"])
+    return [
+        f"{':'.join(place)}: replica {name} has not brought anything yet"
+        for place, names in there.items()
+        for name in settings.replica_names
+        if name not in names
+    ]
+
+
+def _place(stream: dict[str, Any]) -> tuple[str, ...]:
+    return stream["venue"], stream["channel"], stream["shard"]
 
 
 def _recorded(name: str) -> bool:
@@ -70,6 +104,7 @@ def _stream(
         "venue": name.venue,
         "channel": name.channel,
         "shard": name.shard,
+        "replica": name.replica,
         "instruments": (socket or {}).get("instruments", 0),
         "rows_per_s": drain.get("rows_per_s", 0.0),
         "last_data_age_s": None if age is None else round(age, 2),

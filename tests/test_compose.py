@@ -127,8 +127,21 @@ def test_each_venue_to_collect_has_a_streamer_with_a_spool_and_those_on_request_
     assert profiles == {f"streamer-{venue}": [venue] if collect.on_request else [] for venue, collect in wanted.items()}
     assert {name for name, service in SERVICES.items() if "profiles" in service} <= set(streamers), "the rest is always wanted"
     for name, service in streamers.items():
-        assert service["command"] == ["python", "-m", "streamers", name.removeprefix("streamer-")]
+        assert service["command"] == ["python", "-m", "streamers", name.removeprefix("streamer-")] or name.endswith("-b")
         assert f"spool:{service['environment']['FARM_HOME']}" in service["volumes"]
+
+
+def test_each_streamer_has_a_second_replica_on_request_that_differs_in_its_name_alone() -> None:
+    streamers = {name: service for name, service in APP.items() if "streamers" in service["command"]}
+    firsts = {name for name in streamers if not name.endswith("-b")}
+    assert {f"{name}-b" for name in firsts} == set(streamers) - firsts
+    for name in firsts:
+        first, second, venue = streamers[name], dict(streamers[f"{name}-b"]), name.removeprefix("streamer-")
+        assert second.pop("profiles") == [f"{venue}-b"]
+        assert second.pop("command") == [*first["command"], "--replica", "b"]
+        checked = second.pop("healthcheck")
+        assert checked == first["healthcheck"] | {"test": [*first["healthcheck"]["test"], "b"]}
+        assert second == {part: said for part, said in first.items() if part in second}
 
 
 def test_there_is_one_beat_and_one_migration() -> None:
@@ -152,7 +165,7 @@ def test_a_celery_command_has_options_that_celery_knows(name: str) -> None:
 # --- settings -------------------------------------------------------------------------------------------------------------
 def test_every_variable_of_ours_is_a_setting() -> None:
     # Of the streamers that are written down: a service whose venue was deleted does no harm.
-    keys = {f"{name.removeprefix('streamer-').upper()}_PRIVATE_KEY_FILE" for name in APP if name.startswith("streamer-")}
+    keys = {f"{name.removeprefix('streamer-').removesuffix('-b').upper()}_PRIVATE_KEY_FILE" for name in APP if name.startswith("streamer-")}
     known = {name for name, _, _ in documented()} | set(FOREIGN) | keys
     for name, service in APP.items():
         assert set(service["environment"]) <= known, name
@@ -163,7 +176,7 @@ def test_a_private_key_is_a_secret_of_those_who_sign() -> None:
         variable = f"{venue.upper()}_PRIVATE_KEY_FILE"
         assert COMPOSE["secrets"][venue] == {"file": f"${{{variable}:-/dev/null}}"}
         signers = {name for name, service in SERVICES.items() if venue in service.get("secrets", [])}
-        assert signers == {f"streamer-{venue}", "worker-metadata", "worker-snapshots", "worker-backfill"}
+        assert signers == {f"streamer-{venue}", f"streamer-{venue}-b", "worker-metadata", "worker-snapshots", "worker-backfill"}
         assert all(APP[name]["environment"][variable] == f"${{{variable}:+/run/secrets/{venue}}}" for name in signers)
 
 
@@ -221,7 +234,7 @@ def test_health_is_asked_in_words_that_exist() -> None:
             continue
         assert test[:4] == ["CMD", "python", "-m", "ops.docker.health"] and test[4] in CHECKS, name
         if name.startswith(("worker-", "streamer-")):
-            assert test[5] == name.partition("-")[2]
+            assert test[5] == name.removesuffix("-b").partition("-")[2]
 
 
 def test_there_is_time_to_stop() -> None:

@@ -13,6 +13,8 @@ from ops.local.server import Server
 SANDBOX, CONTROL, STREAMERS = 20, 30, 40
 _SERVER_STAGES = {"postgres": 0, "redis": 5}
 SANDBOX_SYMBOLS = 500
+#: As `python -m streamers` calls it where nothing else is said; its programs are named by the venue alone.
+FIRST_REPLICA = "a"
 
 #: The workers have nothing to tell each other, and Flower is content with a sign of life every ten seconds: a quiet farm costs little.
 _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-interval", "10")
@@ -36,7 +38,7 @@ def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Prog
         _celery("beat", ("beat",), environment),
         _flower(state),
     ]
-    found += [_streamer(venue, environment) for venue in state.venues]
+    found += [_streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
     return found
 
 
@@ -64,6 +66,10 @@ def _flower(state: State) -> Program:
     return _celery("flower", ("flower", *options), state.environment)
 
 
-def _streamer(venue: str, environment: Mapping[str, str]) -> Program:
-    argv = [sys.executable, "-m", "streamers", venue]
-    return Program(f"streamer-{venue}", argv, ROOT, environment, stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)
+def streamer_name(venue: str, replica: str) -> str:
+    return f"streamer-{venue}" if replica == FIRST_REPLICA else f"streamer-{venue}-{replica}"
+
+
+def _streamer(venue: str, replica: str, environment: Mapping[str, str]) -> Program:
+    argv = [sys.executable, "-m", "streamers", venue, *([] if replica == FIRST_REPLICA else ["--replica", replica])]
+    return Program(streamer_name(venue, replica), argv, ROOT, environment, stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)

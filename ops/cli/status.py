@@ -19,6 +19,7 @@ from db import queries
 from ops.cli import environment
 from ops.cli.console import out
 from ops.cli.errors import AWAY, Refused, sentence
+from ops.cli.programs import FIRST_REPLICA
 from ops.local.errors import LocalError
 from ops.local.supervision import ProgramState, states
 from tasks.survey import survey
@@ -50,7 +51,7 @@ def status(
 
 def report(home: Path) -> dict[str, Any]:
     """The document of `--json`. Never raises for what is down: that is a reason."""
-    components, reasons = _components(home)
+    components, reasons, notices = _components(home)
     found: dict[str, Any] = {"streams": [], "gaps_open": 0, "quarantined": 0}
     try:
         _, values = environment.current(home)
@@ -58,22 +59,36 @@ def report(home: Path) -> dict[str, Any]:
     except Refused as exc:
         surveyed, blind = {}, [str(exc)] if not reasons else []
     reasons += [*blind, *surveyed.get("reasons", [])]
+    notices += surveyed.get("notices", [])
     if surveyed:
-        found["streams"] = [{name: stream[name] for name in STREAM_FIELDS} for stream in surveyed["streams"]]
+        # Who runs no replicas need not know of them.
+        named = ("replica",) if any(stream["replica"] != FIRST_REPLICA for stream in surveyed["streams"]) else ()
+        found["streams"] = [
+            {name: stream[name] for name in (*STREAM_FIELDS[:3], *named, *STREAM_FIELDS[3:])} for stream in surveyed["streams"]
+        ]
         found["gaps_open"], found["quarantined"] = surveyed["gaps_open"], surveyed["quarantined"]
-    return {"healthy": not reasons, "reasons": reasons, "components": components, **found}
+    return {"healthy": not reasons, "reasons": reasons + notices, "components": components, **found}
 
 
-def _components(home: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def _components(home: Path) -> tuple[list[dict[str, Any]], list[str], list[str]]:
+    """(rows, reasons, notices): a streamer is down for good only when all its replicas are."""
     try:
         known = states(home)
     except LocalError as exc:
-        return [], [str(exc)]
-    reasons = [_word(program) for program in known if program.state != "running"]
+        return [], [str(exc)], []
+    running = {program.name for program in known if program.state == "running"}
+    down = [(_word(program), _stands_in(program.name, running)) for program in known if program.name not in running]
+    reasons = [word for word, other in down if not other]
     if not known:
         reasons = ["The farm is not running: `./farm up` starts it."]
     rows = [{"name": p.name, "state": p.state, "pid": p.pid, "restarts": p.restarts} for p in known]
-    return rows, reasons
+    return rows, reasons, [f"{word}; meanwhile {other} records the same" for word, other in down if other]
+
+
+def _stands_in(name: str, running: set[str]) -> str:
+    """The program of another replica that runs, or ''."""
+    program, *rest = name.split("-")
+    return next((other for other in sorted(running) if program == "streamer" and other.split("-")[:2] == [program, *rest[:1]]), "")
 
 
 def _word(program: ProgramState) -> str:
@@ -113,11 +128,13 @@ def _watch(home: Path) -> None:
 
 def render(found: dict[str, Any]) -> RenderableType:
     head = Text("healthy", style="bold green") if found["healthy"] else Text("not healthy", style="bold red")
-    parts: list[RenderableType] = [head, *(Text(f"  {reason}", style="red") for reason in found["reasons"])]
+    style = "yellow" if found["healthy"] else "red"
+    parts: list[RenderableType] = [head, *(Text(f"  {reason}", style=style) for reason in found["reasons"])]
     if found["components"]:
         parts.append(_table(found["components"], ("name", "state", "pid", "restarts")))
     if found["streams"]:
-        parts.append(_table([_flat(stream) for stream in found["streams"]], (*STREAM_FIELDS[:-1], "p50 ms", "p99 ms")))
+        columns = [name for name in found["streams"][0] if name != "lag_ms"]
+        parts.append(_table([_flat(stream) for stream in found["streams"]], (*columns, "p50 ms", "p99 ms")))
     parts.append(Text(f"gaps open: {found['gaps_open']}   quarantined: {found['quarantined']}", style="dim"))
     return Group(*parts)
 

@@ -40,13 +40,14 @@ def schedule() -> None:
         raise Unwell(f"no queue has been rung for {age:.0f} s")
 
 
-def streamer(venue: str) -> None:
-    """A streamer of the venue speaks, and a frame has arrived lately on one of its sockets."""
+def streamer(venue: str, replica: str = "a") -> None:
+    """This replica of the venue's streamer speaks, and a frame has arrived lately on one of its sockets."""
     knobs = settings.load()
     board = Board(redisdb.connect(knobs.redis_url, timeout_seconds=knobs.redis_timeout_seconds), knobs.key_prefix)
-    streams = [stream for vital in board.vitals(f"streamer:{venue}").values() for stream in vital["streams"]]
+    said = board.vitals(f"streamer:{venue}")
+    streams = [stream for who, vital in said.items() if who.endswith(f":{replica}") for stream in vital["streams"]]
     if not streams:
-        raise Unwell(f"no streamer of {venue} speaks, or it has nothing to record yet")
+        raise Unwell(f"no streamer of {venue}, replica {replica}, speaks, or it has nothing to record yet")
     newest = max(stream["last_data_us"] for stream in streams)
     age = time.time() - newest / 1_000_000
     if age > DATA_SECONDS:

@@ -28,6 +28,10 @@ def test_a_set_variable_is_used_in_its_type() -> None:
         ("LINGER_MS", "nan", "LINGER_MS=nan cannot be used: give a number above 0"),
         ("BATCH_MAX_BYTES", "-5", "BATCH_MAX_BYTES=-5 cannot be used: give a number above 0"),
         ("BACKFILL_SHARE", "0", "BACKFILL_SHARE=0.0 cannot be used: give a number above 0, at most 1"),
+        ("REPLICAS", "a,,a", "REPLICAS='a,,a' cannot be used: give names of lower-case letters and digits, each once"),
+        ("REPLICAS", ",", "REPLICAS=',' cannot be used: give names of lower-case letters and digits, each once"),
+        ("REPLICAS", "a:b", "REPLICAS='a:b' cannot be used: give names of lower-case letters and digits, each once"),
+        ("REPLICAS_HERE", "b", "REPLICAS_HERE='b' cannot be used: give names of REPLICAS=a"),
         ("STREAMER_CLIENT", "curl", "STREAMER_CLIENT='curl' cannot be used: give picows or websockets"),
     ],
 )
@@ -35,6 +39,13 @@ def test_a_bad_value_is_named_with_what_would_do(name: str, value: str, sentence
     with pytest.raises(SettingsError) as caught:
         load({name: value})
     assert str(caught.value) == sentence
+
+
+def test_all_replicas_are_started_here_where_nothing_else_is_said() -> None:
+    assert (load({}).replica_names, load({}).replica_names_here) == (("a",), ("a",))
+    both = load({"REPLICAS": "a, b"})
+    assert (both.replica_names, both.replica_names_here) == (("a", "b"), ("a", "b"))
+    assert load({"REPLICAS": "a,b", "REPLICAS_HERE": "b"}).replica_names_here == ("b",)
 
 
 def test_endpoints_are_per_venue() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core import journal as journals
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Collect, Settings
@@ -66,3 +67,46 @@ def test_a_venue_that_lets_in_nobody_without_a_login_is_named(
     assert reasons == [f"{NAME}: {lacking} not set, so no socket is opened and only what REST tells is recorded"]
     able = dataclasses.replace(knobs, logins={"TINY_KEY_ID": "k", "TINY_PRIVATE_KEY_FILE": "f"})
     assert f"{NAME}:rare: nothing has arrived yet" in survey.survey(able, board, journal)["reasons"]
+
+
+# --- replicas -------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def replicas(farm: Settings, journal: Journal, board: Board, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """(replicas wanted, seconds since the last frame of each that speaks) -> (reasons, notices) of a survey."""
+    (model, *_) = VENUES.values()
+    channel = Channel("rare", "", 50, first_frame_seconds=FIRST, idle_seconds=IDLE)
+    monkeypatch.setitem(VENUES, NAME, dataclasses.replace(model, name=NAME, channels=(channel,)))
+
+    def ask(wanted: str, known: str, **ages: float) -> tuple[list[str], list[str]]:
+        now = time.time()
+        journal.append([(StreamName(NAME, "rare", "0", name), journals.event_fields("heartbeat", name, 1, 1)) for name in known])
+        for name, age in ages.items():
+            stream = {"channel": "rare", "shard": "0", "since_us": (now - 500) * 1e6, "last_data_us": (now - age) * 1e6}
+            board.report(f"streamer:{NAME}:0:{name}", {"streams": [stream]})
+        found = survey.survey(dataclasses.replace(farm, collect={NAME: Collect()}, replicas=wanted), board, journal)
+        return found["reasons"], found["notices"]
+
+    return ask
+
+
+COVERED = "replica b records it, nothing is lost"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "known", "ages", "reasons", "notices"),
+    [
+        pytest.param("a,b", "ab", {"a": 1, "b": 1}, [], [], id="both live"),
+        pytest.param("a,b", "ab", {"b": 1}, [], [f"a: no streamer reports it; {COVERED}"], id="one is down"),
+        pytest.param("a,b", "ab", {"a": 70, "b": 1}, [], [f"a: no data for 70 s (allowed 60 s); {COVERED}"], id="one is silent"),
+        pytest.param("a,b", "ab", {"a": 70}, ["a: no data for 70 s (allowed 60 s)", "b: no streamer reports it"], [], id="none records"),
+        pytest.param("a,b", "b", {"b": 1}, [], ["replica a has not brought anything yet"], id="one never began"),
+        pytest.param("b", "ab", {"b": 1}, [], [], id="one is not wanted any more"),
+        pytest.param("a", "ab", {"a": 1, "b": 1}, [], [], id="one more than this host knows of"),
+    ],
+)
+def test_one_replica_that_is_down_is_said_and_does_not_make_the_farm_unwell(
+    replicas: Any, wanted: str, known: str, ages: dict[str, float], reasons: list[str], notices: list[str]
+) -> None:
+    place = f"{NAME}:rare:0:"
+    found = tuple([text.removeprefix(place).strip() for text in texts] for texts in replicas(wanted, known, **ages))
+    assert found == (reasons, notices)

@@ -234,6 +234,13 @@ def test_streamers_stop_first_and_every_queue_has_a_worker(tmp_path: Path, given
     assert "--address=127.0.0.1" in whole["flower"].argv
 
 
+def test_each_replica_wanted_here_is_a_program_and_the_first_needs_no_name(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given | {"REPLICAS": "a,b,c", "REPLICAS_HERE": "a,c"})
+    whole = programs.of_farm(tmp_path, made.state, made.knobs, 500)
+    found = {program.name: list(program.argv[3:]) for program in whole if program.stage == programs.STREAMERS}
+    assert found == {"streamer-binance": ["binance"], "streamer-binance-c": ["binance", "--replica", "c"]}
+
+
 def test_one_up_or_down_at_a_time(tmp_path: Path) -> None:
     with one_at_a_time(tmp_path), pytest.raises(Refused, match="at work"), one_at_a_time(tmp_path):
         pass
