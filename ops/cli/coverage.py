@@ -11,6 +11,7 @@ from rich.table import Table
 from core import settings
 from core.capability import Capability, of
 from ops.cli import environment, hours, strip
+from ops.cli import replicas as by_replica
 from ops.cli.backfill import moment_of
 from ops.cli.console import out
 from ops.cli.errors import Refused
@@ -29,11 +30,15 @@ def coverage(
     until: str | None = typer.Option(None, "--to", help="Likewise; now when left out."),
     gaps: bool = typer.Option(False, "--gaps", help="The gaps behind what is broken; always shown with an instrument."),
     matrix: bool = typer.Option(False, "--matrix", help="Per venue and channel: how a loss shows, and whether it can be filled."),
+    replicas: bool = typer.Option(False, "--replicas", help="What each replica missed, when and why, and who had it."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Say of each hour whether it is whole, and what proves that; `verified` is proven, `clean` has no known loss."""
     if matrix:
         _matrix(as_json=as_json)
+        return
+    if replicas:
+        by_replica.show(as_json=as_json)
         return
     now = datetime.fromtimestamp(time.time(), UTC)
     question = asked(venue, channel, instrument, since, until, now)
