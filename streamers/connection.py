@@ -41,6 +41,10 @@ class Connection:
     def settled(self) -> bool:
         return self.open and self.session.settled
 
+    @property
+    def delivers(self) -> bool:
+        return self.open and self.session.delivers
+
     def on_open(self, socket: Socket) -> None:
         if self.closed:
             socket.close()  # given up while it was still connecting

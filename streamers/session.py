@@ -86,8 +86,13 @@ class Session:
 
     @property
     def settled(self) -> bool:
-        """Data flows and everything that had to be said has been sent: an older connection may go."""
+        """Data flows and everything that had to be said has been sent."""
         return self.proven and not self._subscriptions.outbox
+
+    @property
+    def delivers(self) -> bool:
+        """Every symbol has spoken, but for those that the venue left out: an older connection may go."""
+        return self.settled and not self._subscriptions.awaited
 
     def opened(self, now: float) -> list[Action]:
         self._opened = self._last_data = self._last_entry = self._last_word = now

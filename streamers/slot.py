@@ -27,8 +27,11 @@ log = logging.getLogger(__name__)
 GOOD_SECONDS = 10.0
 #: After a refusal by status (429, 418 and the like).
 LATE_SECONDS = 60.0
-#: Both connections append for so long, as the venue may begin the new one with some of its instruments only.
+#: Once the new connection has delivered every symbol both append for so long: what the venue sends to both it does not send at once.
 OVERLAP_SECONDS = 1.0
+#: A symbol may be still for hours: then nothing is sent to the old connection either, and it goes after so long, or what a first frame
+#: may take.
+STILL_SECONDS = 60.0
 
 _numbers = count()
 
@@ -106,6 +109,8 @@ class Slot:
     def tick(self) -> None:
         for connection in list(self.connections):
             connection.tick()
+        if len(self.connections) > 1:
+            self._changed.set()  # a symbol that has spoken is no change by itself
 
     def pause(self, paused: bool) -> None:
         self._paused = paused
@@ -210,12 +215,21 @@ class Slot:
 
     async def _retire_others(self, fresh: Connection) -> None:
         if len(self.connections) > 1:
-            await asyncio.sleep(OVERLAP_SECONDS)
+            await self._overlap(fresh)
         if fresh.closed:
             return
         for connection in list(self.connections):
             if connection is not fresh:
                 connection.close("rotated")
+
+    async def _overlap(self, fresh: Connection) -> None:
+        """Until the fresh connection has delivered every symbol, is closed, or is the only one."""
+        try:
+            async with asyncio.timeout(min(STILL_SECONDS, self._channel.first_frame_seconds)):
+                await self._until(lambda: fresh.delivers or fresh.closed or len(self.connections) == 1)
+        except TimeoutError:
+            log.info("some symbols are still, the older connection goes stream=%s silent=%d", self.stream, fresh.session.unproven)
+        await asyncio.sleep(OVERLAP_SECONDS)
 
     def _on_change(self) -> None:
         for connection in [c for c in self.connections if c.closed]:

@@ -222,6 +222,39 @@ def test_make_before_break_overlaps_and_loses_nothing() -> None:
     asyncio.run(play())
 
 
+def test_the_old_connection_stays_until_the_new_one_has_delivered_every_symbol() -> None:
+    async def play() -> None:
+        async with stage("A B") as on:
+            first = await on.feed.connection()
+            await send(first, "s:A 1", "s:B 1", "closing")
+            second = await on.feed.connection(1)
+            await send(second, "s:A 2", "s:A 3")
+            await until(lambda: on.said(PROVEN) and on.slot.frames == 4)
+            await asyncio.sleep(1.2)  # longer than both append once all is there
+            await send(first, "s:B 2")
+            await until(lambda: on.slot.frames == 5)
+            assert not on.said(DISCONNECTED)
+            await send(second, "s:B 2")
+            await until(lambda: on.said(DISCONNECTED))
+        first_id, _ = on.connections()
+        assert fields_of(on.of(first_id)).events[-1] == (DISCONNECTED, {"cause": "rotated"})
+        assert {b"s:B 1", b"s:B 2", b"s:A 1", b"s:A 2", b"s:A 3"} == set(on.frames)
+
+    asyncio.run(play())
+
+
+def test_a_symbol_that_is_still_keeps_the_old_connection_for_a_bounded_time() -> None:
+    async def play() -> None:
+        channel = dataclasses.replace(TRADES, first_frame_seconds=0.5)
+        async with stage("A B", channel=channel) as on:
+            await send(await on.feed.connection(), "s:A 1", "s:B 1", "closing")
+            await send(await on.feed.connection(1), "s:A 2")
+            await until(lambda: on.said(DISCONNECTED))
+        assert fields_of(on.of(on.connections()[0])).events[-1] == (DISCONNECTED, {"cause": "rotated"})
+
+    asyncio.run(play())
+
+
 def test_a_closing_notice_rotates_at_once() -> None:
     async def play() -> None:
         async with stage("A") as on:
