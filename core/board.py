@@ -4,7 +4,7 @@ A fact is replaced whole and most expire by themselves, so that a dead process s
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.redisdb import Client
@@ -30,6 +30,19 @@ class Board:
         """The symbols to record, or None when nobody has published them yet."""
         found = self._redis.get(f"{self._prefix}:universe:{venue}")
         return None if found is None else list(json.loads(found))
+
+    def tell_shards(self, who: str, channel: str, shards: Mapping[int, Sequence[str]]) -> None:
+        """Shard number -> its symbols, of one channel of a streamer whatever its replica."""
+        text = json.dumps({str(number): list(symbols) for number, symbols in shards.items()}, ensure_ascii=False)
+        self._redis.hset(f"{self._prefix}:shards:{who}", channel, text)
+
+    def shards(self, who: str) -> dict[str, dict[int, list[str]]]:
+        """channel -> what was told last."""
+        found = self._redis.hgetall(f"{self._prefix}:shards:{who}")
+        return {channel.decode(): {int(number): symbols for number, symbols in json.loads(text).items()} for channel, text in found.items()}
+
+    def placed_channels(self, who: str) -> set[str]:
+        return {channel.decode() for channel in self._redis.hkeys(f"{self._prefix}:shards:{who}")}
 
     def ask_resync(self, stream: str, symbols: Sequence[str]) -> None:
         """Ask the streamer of this journal stream for the whole state of these symbols anew; none: of all. Forgotten when nobody takes it."""

@@ -8,6 +8,7 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | P:state:<journal stream> | string (msgpack, zstd) | tasks.writers | tasks.writers | one a stream that has books |
 | P:journals | set | streamers, tasks.snapshots | tasks.writers, status | one member a stream |
 | P:universe:<venue> | string (JSON) | tasks.metadata | streamers | one a venue |
+| P:shards:<venue>:<part>:<of> | hash (JSON) | streamers | streamers | one field a channel |
 | P:resync:<journal stream> | set | tasks.writers | streamers | one member a symbol; expires |
 | P:rotate:<journal stream> | string | tasks.writers | streamers | one a stream; expires |
 | P:vital:<who> | string (JSON) | every process that reports | status, health | expires by itself |

@@ -1,4 +1,4 @@
-"""A thread for what may wait: reads universe, farm.toml and wishes, writes the vital to the board. Sockets never wait for it."""
+"""A thread for what may wait: reads universe, farm.toml and wishes, exchanges placements, writes the vital to the board. Sockets never wait for it."""
 
 import logging
 import threading
@@ -7,6 +7,7 @@ from typing import Any
 
 from core.board import Board
 from core.redisdb import RedisError
+from streamers.placement import Placement
 from streamers.universe import Universe
 
 log = logging.getLogger(__name__)
@@ -19,9 +20,16 @@ class Clerk:
     a stream that wants new connections."""
 
     def __init__(
-        self, who: str, board: Board, universe: Universe, *, resync: Callable[[str, list[str]], None], rotate: Callable[[str], None]
+        self,
+        who: str,
+        board: Board,
+        universe: Universe,
+        placement: Placement,
+        *,
+        resync: Callable[[str, list[str]], None],
+        rotate: Callable[[str], None],
     ) -> None:
-        self._who = who
+        self._who, self._placement = who, placement
         self._resync, self._rotate = resync, rotate
         self._refreshed: Callable[[], None] = lambda: None
         self._board = board
@@ -49,6 +57,7 @@ class Clerk:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._universe.refresh()
+            self._placement.exchange()
             self._report()
             self._collect_wishes()
             self._refreshed()

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.journal import StreamName
 from core.venue import Channel
+from streamers.placement import Placement
 from streamers.sharding import Share, assign
 from streamers.slot import Slot, Wiring
 
@@ -22,8 +23,8 @@ RESTART_SECONDS = 10.0
 class Fleet:
     """A shard has `Channel.sockets` slots, which say the same and write into the same journal stream."""
 
-    def __init__(self, wiring: Wiring, share: Share, replica: str) -> None:
-        self._wiring, self._share, self._replica = wiring, share, replica
+    def __init__(self, wiring: Wiring, share: Share, replica: str, placement: Placement) -> None:
+        self._wiring, self._share, self._replica, self._placement = wiring, share, replica, placement
         self._shards: dict[str, dict[int, list[Slot]]] = {}
         self._tasks: dict[Slot, asyncio.Task[None]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -38,11 +39,19 @@ class Fleet:
     def channels(self) -> set[str]:
         return set(self._shards)
 
+    @property
+    def placed(self) -> dict[str, dict[int, tuple[str, ...]]]:
+        """channel -> shard number -> its symbols."""
+        return {channel: {number: slots[0].symbols for number, slots in shards.items()} for channel, shards in self._shards.items()}
+
     def place(self, channel: Channel, symbols: Sequence[str]) -> None:
         """Spread these symbols over the channel's slots; a no-op when nothing has changed."""
+        if channel.name in self._shards:
+            current = before = self.placed[channel.name]
+        else:
+            current, before = {}, self._placement.of(channel.name, channel.instruments_per_connection)
         shards = self._shards.setdefault(channel.name, {})
-        current = {number: slots[0].symbols for number, slots in shards.items()}
-        placed = assign(current, self._share.of_symbols(symbols), channel.instruments_per_connection)
+        placed = assign(before, self._share.of_symbols(symbols), channel.instruments_per_connection)
         for number in set(shards) - set(placed):
             for slot in shards.pop(number):
                 self._retire(slot)

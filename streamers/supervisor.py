@@ -23,6 +23,7 @@ from streamers.express import Express
 from streamers.fleet import Fleet
 from streamers.overflow import Overflow
 from streamers.pacer import Pacer
+from streamers.placement import Placement
 from streamers.publisher import Publisher
 from streamers.sharding import Share
 from streamers.slot import Wiring
@@ -63,7 +64,8 @@ class Supervisor:
         self._express = Express(lane, self._publisher, Random())
         board = Board(connect(settings.redis_url, timeout_seconds=BOARD_TIMEOUT_SECONDS), settings.key_prefix)
         self._universe = Universe(venue.name, settings, board)
-        self._clerk = Clerk(self._who, board, self._universe, resync=self._resync_soon, rotate=self._rotate_soon)
+        self._placement = Placement(venue.name, options.share, board)
+        self._clerk = Clerk(self._who, board, self._universe, self._placement, resync=self._resync_soon, rotate=self._rotate_soon)
         self._incarnation = uuid.uuid4().hex
         wiring = Wiring(
             venue=venue,
@@ -77,7 +79,7 @@ class Supervisor:
             random=Random(),
             credentials=settings.credentials(venue.name),
         )
-        self._fleet = Fleet(wiring, options.share, options.replica)
+        self._fleet = Fleet(wiring, options.share, options.replica, self._placement)
         self._lacking = settings.lacking(venue.name, venue.login)
         self._express_running: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -117,6 +119,7 @@ class Supervisor:
         if now >= self._next_vital:
             self._next_vital = now + VISIT_SECONDS
             self._clerk.vital = self._vital()
+            self._placement.placed = self._fleet.placed
             self._clerk.streams = sorted({str(slot.stream) for slot in self._fleet.slots})
         if now >= self._next_word and self._lacking:
             self._next_word = now + WAITING_WORD_SECONDS

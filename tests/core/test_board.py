@@ -56,3 +56,13 @@ def test_a_wish_for_new_connections_is_taken_once(board: Board) -> None:
 def test_a_wish_that_nobody_takes_is_forgotten(board: Board, redis_client: redisdb.Client, key_prefix: str) -> None:
     board.ask_resync("v:book:0:a", ["A"])
     assert 0 < redis_client.ttl(f"{key_prefix}:resync:v:book:0:a") <= RESYNC_SECONDS
+
+
+def test_the_place_of_each_symbol_is_told_by_channel(board: Board) -> None:
+    assert (board.shards("v:0:1"), board.placed_channels("v:0:1")) == ({}, set())
+    board.tell_shards("v:0:1", "trades", {0: ["A", "币"], 12: ["B"]})
+    board.tell_shards("v:0:1", "book", {})
+    board.tell_shards("v:0:1", "book", {3: ("A",)})
+    assert board.shards("v:0:1") == {"trades": {0: ["A", "币"], 12: ["B"]}, "book": {3: ["A"]}}
+    assert board.placed_channels("v:0:1") == {"trades", "book"}
+    assert board.shards("v:1:2") == {}

@@ -107,3 +107,36 @@ def test_no_socket_is_opened_where_a_login_is_wanted_and_none_is_set(tmp_path: P
         "no socket is opened: the venue lets in nobody without a login venue=tiny not_set=['TINY_KEY_ID', 'TINY_PRIVATE_KEY_FILE']"
         in caplog.text
     )
+
+
+def test_a_replica_that_starts_later_has_the_same_symbols_on_each_shard(
+    tmp_path: Path, redis_url: str, redis_client: Client, key_prefix: str
+) -> None:
+    """Three names a connection. By itself it would put B C D together and E alone."""
+
+    async def play() -> None:
+        toml = tmp_path / "farm.toml"
+        async with Feed() as feed:
+            venue = tiny_venue(feed.url, stream=SilentStream())
+            knobs = Settings(redis_url=redis_url, key_prefix=key_prefix, farm_home=str(tmp_path), farm_toml=str(toml))
+
+            async def asked(replica: str, symbols: str, change: str, texts: list[list[str]]) -> None:
+                before = len(feed.received)
+                toml.write_text(f"[venues.tiny]\nsymbols = {symbols.split()}")
+                collect = {"tiny": Collect(symbols=tuple(symbols.split()))}
+                options = Options(replica=replica)
+                running = asyncio.create_task(Supervisor(venue, dataclasses.replace(knobs, collect=collect), options).run())
+                await until(lambda: len(feed.received) == before + 2 and all(feed.received[before:]))
+                if change:
+                    toml.write_text(f"[venues.tiny]\nsymbols = {change.split()}")
+                    os.utime(toml, (1, 1))
+                await until(lambda: sorted(feed.received[before:]) == texts)
+                if change:
+                    await until(lambda: Board(redis_client, key_prefix).shards("tiny:0:1")["trades"] == {0: ["B", "C", "E"], 1: ["D"]})
+                os.kill(os.getpid(), signal.SIGTERM)
+                assert await running == 0
+
+            await asked("a", "A B C D", "B C D E", [["sub 1 A B C", "unsub 2 A", "sub 3 E"], ["sub 1 D"]])
+            await asked("b", "B C D E", "", [["sub 1 B C E"], ["sub 1 D"]])
+
+    asyncio.run(play())
