@@ -168,10 +168,11 @@ def _kept(part: Deaf, left: Span) -> Deaf:
     return Deaf(start, stop, part.event_from_us if start == part.from_us else None, part.event_to_us if stop == part.to_us else None)
 
 
+# A backfill may take a row over between our look and our word: then it is left to it.
 def _write(cursor: Cursor, outage_id: int, wanted: Sequence[Deaf], rows: Sequence[_Row]) -> None:
     for part, row in zip_longest(wanted, rows):
         if part is None:
-            cursor.execute("DELETE FROM data_gaps WHERE gap_id = %s", (row.gap_id,))
+            cursor.execute("DELETE FROM data_gaps WHERE gap_id = %s AND state = ANY(%s)", (row.gap_id, list(DERIVED)))
         elif row is None:
             cursor.execute(
                 "INSERT INTO data_gaps (venue, channel, shard, cause, first_missing, last_missing, frames, detail, outage_id, "
@@ -182,8 +183,9 @@ def _write(cursor: Cursor, outage_id: int, wanted: Sequence[Deaf], rows: Sequenc
             )
         elif part != row.gap:
             cursor.execute(
-                "UPDATE data_gaps SET event_from = %s, event_to = %s, received_from = %s, received_to = %s, state = %s WHERE gap_id = %s",
-                (*_columns(part), row.gap_id),
+                "UPDATE data_gaps SET event_from = %s, event_to = %s, received_from = %s, received_to = %s, state = %s "
+                "WHERE gap_id = %s AND state = ANY(%s)",
+                (*_columns(part), row.gap_id, list(DERIVED)),
             )
 
 

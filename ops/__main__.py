@@ -11,6 +11,7 @@ from ops.cli.coverage import coverage
 from ops.cli.down import down
 from ops.cli.errors import sentence
 from ops.cli.looking import logs, psql
+from ops.cli.restart import restart
 from ops.cli.status import status
 from ops.cli.up import up
 from ops.cli.verify import verify
@@ -20,7 +21,7 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Tapefarm: start, watch, prove and stop it."
 )
-for _command in (up, down, status, verify, coverage, backfill, logs, bench):
+for _command in (up, down, restart, status, verify, coverage, backfill, logs, bench):
     app.command()(_command)
 app.command(context_settings=_PASSED_ON)(psql)
 app.command(context_settings=_PASSED_ON)(test)

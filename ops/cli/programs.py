@@ -15,6 +15,8 @@ _SERVER_STAGES = {"postgres": 0, "redis": 5}
 SANDBOX_SYMBOLS = 500
 #: As `python -m streamers` calls it where nothing else is said; its programs are named by the venue alone.
 FIRST_REPLICA = "a"
+#: The replica that records while a farm's only one is started anew, and not longer.
+STAND_IN = "standin"
 
 #: The workers have nothing to tell each other, and Flower is content with a sign of life every ten seconds: a quiet farm costs little.
 _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-interval", "10")
@@ -38,7 +40,7 @@ def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Prog
         _celery("beat", ("beat",), environment),
         _flower(state),
     ]
-    found += [_streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
+    found += [streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
     return found
 
 
@@ -70,6 +72,6 @@ def streamer_name(venue: str, replica: str) -> str:
     return f"streamer-{venue}" if replica == FIRST_REPLICA else f"streamer-{venue}-{replica}"
 
 
-def _streamer(venue: str, replica: str, environment: Mapping[str, str]) -> Program:
+def streamer(venue: str, replica: str, environment: Mapping[str, str]) -> Program:
     argv = [sys.executable, "-m", "streamers", venue, *([] if replica == FIRST_REPLICA else ["--replica", replica])]
     return Program(streamer_name(venue, replica), argv, ROOT, environment, stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)

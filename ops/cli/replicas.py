@@ -14,6 +14,7 @@ from db.moments import micros
 from db.replicas import Hearing, Outage, missed
 from ops.cli import environment
 from ops.cli.console import out
+from ops.cli.programs import STAND_IN
 
 #: The newest of them; a farm that has more is told so.
 MOST_OUTAGES = 1_000
@@ -45,15 +46,16 @@ def show(*, as_json: bool) -> None:
 def report(replicas: Sequence[Row], outages: Sequence[Row]) -> dict[str, Any]:
     """{"replicas": one a stream, with what it missed in all; "outages": each, the newest first}.
 
-    `had_by`: replicas that heard all of an outage; `unheard_s`: seconds of it in which none heard. `seconds` is absent while it lasts.
+    What a stand-in missed, which is mostly away, is not told. `had_by`: replicas that heard all of an outage; `unheard_s`: seconds of it
+    in which none heard. `seconds` is absent while it lasts.
     """
     hearings = {place: [_hearing(row) for row in replicas if _place(row) == place] for place in map(_place, replicas)}
     spans = {place: [_outage(row) for row in outages if _place(row) == place] for place in map(_place, outages)}
-    told = [_told(row, spans[_place(row)], hearings.get(_place(row), [])) for row in outages]
+    told = [_told(row, spans[_place(row)], hearings.get(_place(row), [])) for row in outages if row["replica"] != STAND_IN]
     summary = []
     for row in replicas:
         mine = [one for one in told if (_place(one), one["replica"]) == (_place(row), row["replica"])]
-        if mine or len(hearings[_place(row)]) > 1:
+        if row["replica"] != STAND_IN and (mine or len(hearings[_place(row)]) > 1):
             summary.append(
                 {
                     **{name: row[name] for name in ("venue", "channel", "shard", "replica")},
