@@ -30,13 +30,16 @@ class Heard:
 
 class Books:
     """`doubted`: instruments whose book no connection knows since one of them was doubted; the next whole state on any ends that.
-    `lost`: those whose last connection has ended, and no other has told a whole state yet. `wanted`: connection -> its symbols."""
+    `lost`: those whose last connection has ended, and no other has told a whole state yet. `wanted`: connection -> its symbols.
+    `beside`: connections whose log is read in one order with what is told now, absent for all. What a connection has not told yet says
+    nothing where its log is read by itself: it may wait there."""
 
     def __init__(self) -> None:
         self._sets: dict[str, dict[int, Book]] = {}
         self.doubted: set[int] = set()
         self.lost: set[int] = set()
         self.wanted: dict[str, set[str]] = {}
+        self.beside: Collection[str] | None = None
         self._witnesses: dict[str, str] = {}  # the last claims -> the stream that brought each first
 
     def want(self, connection_id: str, said: Mapping[str, Any]) -> None:
@@ -55,12 +58,14 @@ class Books:
 
     def outrun(self, instrument_id: int, book: Book) -> list[Doubt | Trust]:
         """What the first whole state of a new connection shows of the others: none of them has told of it."""
-        others = [other for other in self._all(instrument_id) if other is not book and other.known and not other.doubted]
+        others = [other for other in self._beside(instrument_id) if other is not book and other.known and not other.doubted]
         since_us = max((other.last_us for other in others), default=book.last_us)
         if since_us >= book.last_us - WITNESS_US or any(other.sides == book.sides for other in others):
             return []
         for other in others:
             other.doubted = True
+        if any(other is not book and other.known and not other.doubted for other in self._all(instrument_id)):
+            return []
         return [Doubt(instrument_id, OUTRUN, since_us, alone=True), Trust(instrument_id, book.last_us)]
 
     def held(self, instrument_id: int) -> bool:
@@ -74,30 +79,34 @@ class Books:
     def _all(self, instrument_id: int) -> list[Book]:
         return [books[instrument_id] for books in self._sets.values() if instrument_id in books]
 
+    def _beside(self, instrument_id: int) -> list[Book]:
+        near = self._sets.keys() if self.beside is None else self.beside
+        return [books[instrument_id] for name, books in self._sets.items() if name in near and instrument_id in books]
+
     def witness(self, claims: Sequence[tuple[int, int, float, float]]) -> "Heard":
-        """Hold claims of an independent source, (instrument_id, event time in us, bid, ask), against every book of it. A book is frozen
-        since the last word of any connection."""
+        """Hold claims of an independent source, (instrument_id, event time in us, bid, ask), against every book of it that is told beside
+        them. A book is frozen since the last word of any connection."""
         heard = Heard([], set(), [])
         doubts = heard.doubts
         for instrument_id, at_us, bid, ask in claims:
-            known = [book for book in self._all(instrument_id) if book.known]
+            known = [book for book in self._beside(instrument_id) if book.known]
             if any(book.doubted for book in known):
                 heard.still.add(instrument_id)
             frozen = [book for book in known if not book.doubted and book.outdated(bid, ask, at_us)]
             for book in frozen:
                 book.doubted = True
+            alone = not self.held(instrument_id)
             if frozen:
-                alone = all(book.doubted for book in known)
                 if alone:
                     self.doubted.add(instrument_id)
                 doubts.append(Doubt(instrument_id, FROZEN, max(book.last_us for book in known), alone))
             if known:
                 same = any(not book.doubted and (book.top[0], book.top[2]) == (bid, ask) for book in known)
-                heard.verdicts.append((instrument_id, True if same else False if frozen else None))
+                heard.verdicts.append((instrument_id, True if same else False if frozen and alone else None))
         return heard
 
     def heard_before(self, claim_id: str, stream: str) -> bool:
-        """Whether another replica's stream has brought these claims: they are told to every one and count once."""
+        """Whether another replica's stream has brought these claims: each judges its own books by them, and the looks count once."""
         first = self._witnesses.setdefault(claim_id, stream)
         if len(self._witnesses) > MAX_WITNESSES:
             del self._witnesses[next(iter(self._witnesses))]

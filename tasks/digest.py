@@ -15,6 +15,7 @@ from db.evidence import Note, NumberGap, Place, Silent, Unread
 from db.instruments import TooManyInstruments
 from db.offsets import Advance, Counts, Offset
 from db.subscriptions import Wish
+from db.witnesses import Witnessed
 from db.writing import Listing, Work
 from tasks import subscriptions
 from tasks.bookkeeping import ended, follow, mended, number_gaps, once, replay, witnessed
@@ -48,6 +49,8 @@ def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | 
     """
     page = _Page(Counts(entries=len(raw_entries)), [], [], [], [], [])
     before, heard_us = reader.last_id, reader.sockets.heard_to_us
+    if reader.books is not None:
+        reader.books.beside = reader.sockets.connections
     run: list[Entry] = []
     for entry_id, fields in raw_entries:
         if (entry := _opened(reader, page, entry_id, fields)) is None:
@@ -160,11 +163,12 @@ def _hear_event(reader: Reader, page: _Page, header: Header) -> None:
 
 def _hear_witness(reader: Reader, page: _Page, header: Header) -> None:
     claims = [tuple(claim) for claim in (header.context or {}).get("claims", ())]
-    if reader.books is None or not claims or reader.books.heard_before(header.connection_id, str(reader.stream)):
+    if reader.books is None or not claims:
         return
     numbers = reader.ids([symbol for symbol, *_ in claims])
     notes, wishes, in_vain = witnessed(reader.books, reader.sockets.place, claims, numbers, header.first_us)
-    page.notes += notes
+    again = reader.books.heard_before(header.connection_id, str(reader.stream))
+    page.notes += [note for note in notes if not (again and isinstance(note, Witnessed))]
     reader.wishes |= wishes
     reader.wants_rotation |= in_vain
 

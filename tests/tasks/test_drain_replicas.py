@@ -168,7 +168,7 @@ def test_a_book_whose_last_connection_lives_on_the_other_replica_is_known(
     assert told(query)[0] == [(2, 0.40, 6), (3, 0.40, 7)]
 
 
-def test_a_witness_that_both_streams_are_told_counts_once(journal: Journal, drained: Callable[..., None], query: Query) -> None:
+def test_a_book_is_frozen_when_a_witness_shows_it_on_both_streams(journal: Journal, drained: Callable[..., None], query: Query) -> None:
     a, b = Socket(journal, BOOK, "a1"), Socket(journal, BOOKS_B, "b1")
     for socket in (a, b):
         socket.send(b"1 state 0.40 5")
@@ -179,6 +179,27 @@ def test_a_witness_that_both_streams_are_told_counts_once(journal: Journal, drai
         journal.append([(BOOK, fields), (BOOKS_B, fields)])
         drained()
         assert query("SELECT count(*) FROM data_gaps") == [(look - 1,)]
+        assert query("SELECT sum(looks) FROM witnesses") == [(look,)], "one look, though both streams are told"
+
+
+def test_a_stream_that_is_read_behind_the_other_is_not_taken_for_frozen(
+    journal: Journal, drained: Callable[..., None], query: Query
+) -> None:
+    a, b = Socket(journal, BOOK, "a1"), Socket(journal, BOOKS_B, "b1")
+    for socket in (a, b):
+        socket.send(b"1 state 0.40 5")
+    drained()
+    for look in (1, 2):
+        fields = journals.event_fields(journals.WITNESS, f"w{look}", 0, 1, {"claims": [["X", START_US + look * 10**7, 0.45, 0.0]]})
+        journal.append([(BOOKS_B, fields)])
+    again = Socket(journal, BOOKS_B, "b2")
+    again.send(b"19000000 state 0.45 5")
+    b.event(journals.DISCONNECTED, cause="rotated")
+    drained()
+    assert query("SELECT count(*) FROM data_gaps WHERE cause = 'book'") == [(0,)]
+    a.send(b"2 change 0.40 -5", b"9000000 change 0.45 5")
+    drained()
+    assert query("SELECT count(*) FROM data_gaps WHERE cause = 'book'") == [(0,)]
 
 
 @pytest.mark.skipif("deribit" not in VENUES, reason="its folder is deleted")
