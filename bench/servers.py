@@ -31,6 +31,7 @@ _TABLES = (
     "stream_offsets",
     "sessions",
     "data_gaps",
+    "outages",
     "backfills",
     "quarantine",
 )

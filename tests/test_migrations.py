@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, inspect, text
 
 from core.records import KINDS
-from db.engine import engine
+from db import evidence
+from db.engine import connect, engine
+from db.evidence import GapClosed, GapOpened, Place
 from db.tables import metadata
 
 MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
@@ -247,6 +251,23 @@ def test_options_and_books_join_tables_that_hold_rows(migrate: Migrate, empty_da
     with engine(url).connect() as connection:
         assert connection.execute(text("SELECT trade_id, last_trade_id, mark_price, flags FROM trades")).one() == (5, 9, None, None)
         assert connection.execute(text("SELECT mark_price, delta, volume FROM tickers")).one() == (0.1, None, None)
+    engine(url).dispose()
+
+
+@pytest.mark.slow
+def test_a_gap_that_was_open_before_there_were_replicas_ends_with_its_outage(migrate: Migrate, empty_database: Callable[[], str]) -> None:
+    url = empty_database()
+    migrate(url, "0007")
+    gap = "INSERT INTO data_gaps (venue, channel, shard, instrument_id, cause, received_from, state) VALUES ('v', 'c', '0', {}, '{}', now(), '{}')"
+    with engine(url).begin() as connection:
+        for values in ((7, "book", "open"), ("NULL", "disconnected", "missing"), ("NULL", "frozen", "open")):
+            connection.execute(text(gap.format(*values)))
+    migrate(url)
+    place, now_us = Place("v", "c", "0"), time.time_ns() // 1000
+    with closing(connect(url, name="test")) as writer, writer, writer.cursor() as cursor:
+        evidence.write(cursor, [GapClosed(place, None, now_us), GapOpened(place, "lost", now_us, now_us)])
+        cursor.execute("SELECT cause, state FROM data_gaps ORDER BY gap_id")
+        assert cursor.fetchall() == [("book", "open"), ("disconnected", "missing"), ("frozen", "missing"), ("lost", "open")]
     engine(url).dispose()
 
 

@@ -3,16 +3,15 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from core import redisdb, settings
 from core.board import Board
-from core.settings import Settings
 from ops.cli import environment, programs
-from ops.cli.console import say, step
+from ops.cli.console import step
 from ops.cli.errors import Refused
 from ops.cli.state import State
 from ops.cli.turn import one_at_a_time
@@ -38,47 +37,43 @@ def restart() -> None:
         state, values = environment.current(home)
         knobs = settings.load(values)
         board = Board(redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS), knobs.key_prefix)
-        for venue in state.venues:
-            if knobs.lacking(venue, VENUES[venue].login):
-                say(f"{venue} has no sockets, as its login is not set")
-                continue
-            _restart_venue(home, state, knobs, board, venue)
+        venues = [venue for venue in state.venues if not knobs.lacking(venue, VENUES[venue].login)]
+        first, *_ = knobs.replica_names_here
+        others = [name for name in knobs.replica_names if name != first]
+        alone = [venue for venue in venues if not any(_speaks(board, venue, name) for name in others)]
+        with _standing_in(home, state, board, alone) if alone else nullcontext():
+            for replica in knobs.replica_names_here:
+                _restart(home, board, venues, replica)
 
 
-def _restart_venue(home: Path, state: State, knobs: Settings, board: Board, venue: str) -> None:
-    here = knobs.replica_names_here
-    alone = not any(_speaks(board, venue, name) for name in knobs.replica_names if name != here[0])
-    with _standing_in(home, state, board, venue) if alone else nullcontext():
-        for replica in here:
-            with step(programs.streamer_name(venue, replica)):
-                name = programs.streamer_name(venue, replica)
-                since_us = time.time_ns() // 1000
-                stop_programs(home, [name])
-                start_programs(home, [name])
-                wait_running(home, [name], PATIENCE_SECONDS)
-                _await_delivery(board, venue, replica, since_us)
+def _restart(home: Path, board: Board, venues: Sequence[str], replica: str) -> None:
+    names = [programs.streamer_name(venue, replica) for venue in venues]
+    with step(", ".join(names)):
+        since_us = time.time_ns() // 1000
+        stop_programs(home, names)
+        start_programs(home, names)
+        wait_running(home, names, PATIENCE_SECONDS)
+        _await_delivery(board, venues, replica, since_us)
 
 
 @contextmanager
-def _standing_in(home: Path, state: State, board: Board, venue: str) -> Iterator[None]:
-    """Another streamer of the venue records within; it is a replica like any, for as long."""
-    program = programs.streamer(venue, programs.STAND_IN, state.environment)
+def _standing_in(home: Path, state: State, board: Board, venues: Sequence[str]) -> Iterator[None]:
+    """Other streamers of these venues record within; each is a replica like any, for as long."""
+    made = [programs.streamer(venue, programs.STAND_IN, state.environment) for venue in venues]
     since_us = time.time_ns() // 1000
-    with step(f"a stand-in for {programs.streamer_name(venue, programs.FIRST_REPLICA)}"):
-        process = _started(home, program)
-        try:
-            _await_delivery(board, venue, programs.STAND_IN, since_us, process)
-        except BaseException:
-            process.terminate()
-            raise
+    running = [_started(home, program) for program in made]
     try:
+        with step(", ".join(program.name for program in made)):
+            _await_delivery(board, venues, programs.STAND_IN, since_us)
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(program.stop_seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        for process in running:
+            process.terminate()
+        for process, program in zip(running, made, strict=True):
+            try:
+                process.wait(program.stop_seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def _started(home: Path, program: Program) -> "subprocess.Popen[bytes]":
@@ -89,15 +84,15 @@ def _started(home: Path, program: Program) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(program.argv, cwd=program.directory, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def _await_delivery(board: Board, venue: str, replica: str, since_us: int, process: "subprocess.Popen[bytes] | None" = None) -> None:
-    """Until a replica that was started then has brought every symbol, but for those that are still. Raises Refused."""
+def _await_delivery(board: Board, venues: Sequence[str], replica: str, since_us: int) -> None:
+    """Until replicas that were started then have brought every symbol, but for those that are still. Raises Refused."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while missing := _missing(board, venue, replica, since_us):
-        if process is not None and process.poll() is not None:
-            name = programs.streamer_name(venue, replica)
-            raise Refused(f"{name} ended with {process.returncode}: `./farm logs {name}` says why. The running streamer was left as it is.")
+    while missing := [name for venue in venues for name in _missing(board, venue, replica, since_us)]:
         if time.monotonic() > deadline:
-            raise Refused(f"{venue}, replica {replica}, brings nothing of {', '.join(missing)}: the others were left as they are.")
+            raise Refused(
+                f"Replica {replica} has brought nothing of {', '.join(missing)} for {PATIENCE_SECONDS:.0f} s; the other streamers were left "
+                "as they are. `./farm logs NAME` shows what a program says."
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -108,7 +103,7 @@ def _missing(board: Board, venue: str, replica: str, since_us: int) -> list[str]
     now_us = time.time_ns() // 1000
     still = {name: min(STILL_SECONDS, channel.first_frame_seconds) * 1e6 for name, channel in channels.items()}
     late = [s for s in streams if not s["connected"] or (s["unproven"] and now_us - s["since_us"] < still[s["channel"]])]
-    return [f"{s['channel']}:{s['shard']}" for s in late] if streams else [venue]
+    return [f"{venue}:{s['channel']}:{s['shard']}" for s in late] if streams else [venue]
 
 
 def _streams(board: Board, venue: str, replica: str, since_us: int) -> list[dict[str, Any]]:

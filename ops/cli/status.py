@@ -77,7 +77,7 @@ def _components(home: Path) -> tuple[list[dict[str, Any]], list[str], list[str]]
     except LocalError as exc:
         return [], [str(exc)], []
     running = {program.name for program in known if program.state == "running"}
-    down = [(_word(program), _stands_in(program.name, running)) for program in known if program.name not in running]
+    down = [(_word(program), stands_in(program.name, running)) for program in known if program.name not in running]
     reasons = [word for word, other in down if not other]
     if not known:
         reasons = ["The farm is not running: `./farm up` starts it."]
@@ -85,7 +85,7 @@ def _components(home: Path) -> tuple[list[dict[str, Any]], list[str], list[str]]
     return rows, reasons, [f"{word}; meanwhile {other} records the same" for word, other in down if other]
 
 
-def _stands_in(name: str, running: set[str]) -> str:
+def stands_in(name: str, running: set[str]) -> str:
     """The program of another replica that runs, or ''."""
     program, *rest = name.split("-")
     return next((other for other in sorted(running) if program == "streamer" and other.split("-")[:2] == [program, *rest[:1]]), "")

@@ -16,13 +16,13 @@ WANTED = ("binance", "deribit", "kalshi")
 pytestmark = [
     pytest.mark.e2e,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(420),
     pytest.mark.skipif(not set(WANTED) <= set(VENUES), reason="a folder is deleted"),
 ]
 
 #: Of each venue, those whose rows prove that nothing is missing, or whose books would be in doubt.
 STREAMS = ("binance:aggTrade:0:a", "binance:bookTicker:0:a", "deribit:book:0:a", "deribit:trades:0:a", "kalshi:orderbook_delta:0:a")
-ROTATIONS = 2
+ROTATIONS = 1
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_connections_that_are_replaced_as_planned_leave_no_hole_and_no_gap(farm:
 def test_streamers_that_are_started_anew_leave_no_hole_and_no_gap(farm: Venue) -> None:
     programs = [f"streamer-{venue}" for venue in WANTED]
     before = [farm.pid(name) for name in programs]
-    done = farm.run("restart")
+    done = farm.run("restart", timeout=360)
     assert done.returncode == 0, done.stderr
     after = [farm.pid(name) for name in programs]
     assert None not in before + after

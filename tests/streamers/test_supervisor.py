@@ -132,7 +132,7 @@ def test_a_replica_that_starts_later_has_the_same_symbols_on_each_shard(
                     os.utime(toml, (1, 1))
                 await until(lambda: sorted(feed.received[before:]) == texts)
                 if change:
-                    await until(lambda: Board(redis_client, key_prefix).shards("tiny:0:1")["trades"] == {0: ["B", "C", "E"], 1: ["D"]})
+                    await until(lambda: Board(redis_client, key_prefix).shards("tiny:0:1").get("trades") == {0: ["B", "C", "E"], 1: ["D"]})
                 os.kill(os.getpid(), signal.SIGTERM)
                 assert await running == 0
 

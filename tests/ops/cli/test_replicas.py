@@ -3,7 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from ops.cli.replicas import report
+from ops.cli.status import stands_in
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PLACE = {"venue": "v", "channel": "c", "shard": "0"}
@@ -51,3 +54,17 @@ def test_the_sum_of_each_replica_is_told_and_one_without_a_twin_only_where_it_mi
         ("b", 0, 0, 0, False),
     ]
     assert report([replica("a")], [])["replicas"] == []
+
+
+@pytest.mark.parametrize(
+    ("down", "running", "other"),
+    [
+        ("streamer-v", {"streamer-v-b", "beat"}, "streamer-v-b"),
+        ("streamer-v-b", {"streamer-v", "streamer-w"}, "streamer-v"),
+        ("streamer-v", {"streamer-w", "streamer-w-b"}, ""),
+        ("worker-writers", {"worker-writers-b"}, ""),
+        ("beat", {"beat-b"}, ""),
+    ],
+)
+def test_only_a_replica_of_the_same_venue_stands_in_for_a_streamer(down: str, running: set[str], other: str) -> None:
+    assert stands_in(down, running) == other
