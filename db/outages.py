@@ -20,7 +20,7 @@ from db.replicas import Deaf, Hearing, Outage, Span, deaf, without
 PlaceKey = tuple[str, str, str]
 
 #: First half of the advisory lock's key; the second is made of the place. Any number, the same in every writer.
-PLACE_LOCK = 7_301_044
+PLACE_LOCK = 7_301_046
 #: A streamer that lives writes a heartbeat every ten seconds into each of its streams.
 FRESH_SECONDS = 60
 #: A hole in a sequence above this is left to a backfill: the writer does not count so many rows.
