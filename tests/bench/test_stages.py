@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bench import drain, idle, lag, memory, streamer, wire
+from bench import backfill, drain, idle, lag, memory, streamer, wire
 from bench.farms import farm
 from bench.figures import Figure
 from bench.servers import Lab
@@ -25,6 +25,10 @@ def test_drain(lab: Lab) -> None:
 
 def test_wire(lab: Lab) -> None:
     assert is_well_formed(wire.measure(lab, rows=3_000, pairs=1), "wire_vs_copy")
+
+
+def test_backfill(lab: Lab) -> None:
+    assert is_well_formed(backfill.measure(lab, rows=3_000, pairs=1), "backfill_vs_copy")
 
 
 def test_lag(lab: Lab) -> None:

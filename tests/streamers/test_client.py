@@ -148,7 +148,7 @@ def test_a_peer_that_never_closes_is_left(library: str) -> None:
     assert asyncio.run(play()) == ["connection lost"]
 
 
-@pytest.mark.parametrize(("status", "expected"), [(429, Verdict.RETRY_LATE), (503, Verdict.RETRY)])
+@pytest.mark.parametrize(("status", "expected"), [(429, Verdict.RETRY_LATE), (503, Verdict.AWAY), (400, Verdict.RETRY)])
 def test_a_refusal_carries_its_status(library: str, status: int, expected: Verdict) -> None:
     async def play() -> Refused:
         async def refuse(connection: ServerConnection, request: Request) -> Response:
@@ -173,7 +173,7 @@ def test_nobody_listens(library: str) -> None:
         port = listener.getsockname()[1]
     with pytest.raises(ConnectFailed) as caught:
         asyncio.run(connect(f"ws://127.0.0.1:{port}", Recorder(), library=library))
-    assert verdict(caught.value) is Verdict.RETRY
+    assert verdict(caught.value) is Verdict.AWAY
 
 
 def test_what_is_no_address_is_given_up_for_good(library: str) -> None:
