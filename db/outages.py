@@ -66,6 +66,14 @@ def end(cursor: Cursor, place: PlaceKey, replica: str, event_us: int | None, rec
     return [number for (number,) in cursor.fetchall()]
 
 
+def give_up(cursor: Cursor, place: PlaceKey, replica: str, at_us: int) -> int:
+    """Nobody asks the replica's shard for anything any more: what it misses ends there. Returns how many outages that concerns."""
+    numbers = end(cursor, place, replica, None, at_us)
+    if numbers:
+        settle(cursor, place, numbers)
+    return len(numbers)
+
+
 def settle(cursor: Cursor, place: PlaceKey, touched: Collection[int]) -> None:
     """Bring the gaps of the place to what is left of these outages, and of those at the same time."""
     lock(cursor, place)

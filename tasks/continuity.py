@@ -10,6 +10,7 @@ from core import journal
 from core.records import BOOK_STATES, KINDS, Columns, Kind
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven
+from tasks.subscriptions import GIVEN_UP
 
 #: Ended connections whose late repeats are still recognised; a producer repeats at most what one outage held back.
 MAX_ENDED = 16
@@ -265,9 +266,16 @@ class Sockets:
         connection = self.connections[name]
         was_live, connection.live = connection.live, False
         notes: list[Note] = [SocketEnded(name, at_us, cause)]
+        if cause == GIVEN_UP and not self.live:
+            return notes + self._give_up(at_us)
         if was_live and connection.proven and not any(c.live and c.proven for c in self.connections.values()):
             notes += self._deafen("frozen" if cause in FROZEN else "disconnected", None, cause)
         return notes
+
+    def _give_up(self, at_us: int) -> list[Note]:
+        """Nothing is asked for any more: from here on nothing can be missed."""
+        was_deaf, self.deaf = self.deaf, False
+        return [GapClosed(self.place, None, at_us)] if was_deaf else []
 
     def _deafen(self, cause: str, frames: int | None, detail: str) -> list[Note]:
         self.deaf = True

@@ -11,7 +11,7 @@ from core.capability import VERIFIED, WITNESSED
 from core.journal import StreamName
 from core.records import KINDS, TRADES
 from core.venue import Venue
-from db import coverage, engine, subscriptions
+from db import coverage, engine, outages, subscriptions
 from db.coverage import Proof
 from db.engine import Connection
 from tasks import app, lifecycle, resources
@@ -78,6 +78,7 @@ def _give_up_what_is_gone(cursor: Any) -> None:
             if (stream.venue, stream.replica) == (venue, replica) and shards and gone(stream.shard, part, shards):
                 log.warning("nobody serves the shard any more, it asks for nothing stream=%s", stream)
                 subscriptions.give_up(cursor, str(stream), vital["started_at"])
+                outages.give_up(cursor, (stream.venue, stream.channel, stream.shard), stream.replica, vital["started_at"])
 
 
 def gone(shard: str, part: str, served: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ from bench import __main__ as main
 from bench import stages
 from bench.figures import Bar, Figure
 
-#: As issue 2 lists them.
+#: All that is measured.
 NAMES = {
     *("drain_vs_copy", "wire_vs_copy", "quotes_vs_cryptofeed", "trades_vs_cryptofeed"),
     *("lag_500_p50", "lag_500_p99", "lag_5000_p50", "lag_5000_p99", "lag_20000_p50", "lag_20000_p99"),

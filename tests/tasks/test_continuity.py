@@ -112,6 +112,18 @@ def test_losing_the_only_socket_opens_a_gap_that_the_next_data_closes() -> None:
     ]
 
 
+@pytest.mark.parametrize("was_deaf", [False, True])
+def test_nothing_is_missed_of_a_shard_that_is_asked_for_nothing_any_more(was_deaf: bool) -> None:
+    sockets = Sockets(PLACE)
+    read(sockets, connected("a"), header(journal.DATA, "a", 2, 5))
+    if was_deaf:
+        read(sockets, header(journal.DISCONNECTED, "a", 3, 6, cause="reset"), connected("b", at=8))
+    name, batch = ("b", 2) if was_deaf else ("a", 3)
+    notes = read(sockets, header(journal.DISCONNECTED, name, batch, 9, cause="no instruments"))
+    assert notes == [SocketEnded(name, 9, "no instruments"), *([GapClosed(PLACE, None, 9)] if was_deaf else [])]
+    assert not sockets.deaf
+
+
 def test_make_before_break_is_no_gap() -> None:
     sockets = Sockets(PLACE)
     read(sockets, connected("a"), header(journal.DATA, "a", 2, 5), connected("b"), header(journal.DATA, "b", 2, 6))

@@ -122,6 +122,7 @@ def test_a_shard_that_a_new_streamer_does_not_serve_asks_for_nothing(judged: Dra
     judged()
     assert hours(query, "ETHUSDT") == [(0, "broken", 1200, 0, 0, 2400, 0), (1, "broken", 0, 0, 0, 1400, 0)]
     assert [state for _, state, *_ in hours(query, "BTCUSDT")] == ["broken"] * 5
+    assert query("SELECT shard, state, received_to FROM data_gaps ORDER BY shard") == [("0", "open", None), ("1", "missing", at(5000))]
 
 
 @pytest.mark.parametrize(
