@@ -48,7 +48,10 @@ def begin(
     missing: tuple[int | None, int | None] = (None, None),
     detail: str | None = None,
 ) -> int:
-    """Note an outage, (from, to) in us; returns its number."""
+    """Note an outage, (from, to) in us; returns its number. A clock may be set back in the meantime: no end lies before its beginning."""
+    start_us, end_us = received_us
+    if start_us is not None and end_us is not None:
+        received_us = start_us, max(start_us, end_us)
     cursor.execute(
         "INSERT INTO outages (venue, channel, shard, replica, cause, event_from, event_to, received_from, received_to, frames, first_missing, "
         "last_missing, detail) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING outage_id",
@@ -60,7 +63,8 @@ def begin(
 def end(cursor: Cursor, place: PlaceKey, replica: str, event_us: int | None, received_us: int) -> list[int]:
     """The replica hears again: returns the numbers of the outages that end."""
     cursor.execute(
-        f"UPDATE outages SET event_to = %s, received_to = %s WHERE {_PLACE} AND replica = %s AND received_to IS NULL RETURNING outage_id",
+        f"UPDATE outages SET event_to = %s, received_to = greatest(received_from, %s) WHERE {_PLACE} AND replica = %s "
+        "AND received_to IS NULL RETURNING outage_id",
         (moment(event_us), moment(received_us), *place, replica),
     )
     return [number for (number,) in cursor.fetchall()]

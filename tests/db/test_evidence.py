@@ -132,6 +132,18 @@ def test_a_hole_in_the_numbers_of_a_connection_is_a_gap_of_its_shard(write: Call
     ]
 
 
+@pytest.mark.parametrize(
+    "notes",
+    [
+        pytest.param((NumberGap(HERE, 3, 10, 12, AT, AT + 9, AT + 8, AT + 5),), id="within a batch"),
+        pytest.param((GapOpened(HERE, "disconnected", AT, AT + 8), GapClosed(HERE, AT + 9, AT + 5)), id="over an outage"),
+    ],
+)
+def test_a_clock_that_is_set_back_hides_no_gap(write: Callable[..., None], query: Query, notes: tuple[Note, ...]) -> None:
+    write(*notes)
+    assert query("SELECT received_from, received_to, state FROM data_gaps") == [(moment(AT + 8), moment(AT + 8), "missing")]
+
+
 def test_a_doubted_book_is_an_open_gap_of_its_instrument_until_it_is_trusted(write: Callable[..., None], query: Query) -> None:
     write(BookDoubted(HERE, 7, AT, "crossed"), BookDoubted(HERE, 7, AT + 5, "crossed again"), BookDoubted(HERE, 8, AT, "crossed"))
     write(BookTrusted(HERE, 7, AT + 9))
