@@ -46,7 +46,7 @@ def test_a_whole_farm_watched_for_memory_and_cpu() -> None:
         processes = running.processes()
         assert {"postgres", "redis", "streamer", "beat", "flower", "supervisord", "worker writers"} <= set(processes)
         assert "sandbox" not in processes
-        grown = memory.watched(running, 2.0)
+        grown = memory.watched(running, 12.0)  # a tenth of it must hold samples of every process, however slow the machine
         quiet = idle.watched(running, 0.5, 0)
     assert is_well_formed([grown, quiet], "memory_growth", "idle_cpu")
     assert not grown.met and "SHORTENED" in grown.how
