@@ -79,15 +79,18 @@ def board(redis_client: redisdb.Client, key_prefix: str) -> Board:
 
 
 @pytest.fixture
-def drained(farm: Settings, journal: Journal, board: Board) -> Callable[[], Turn]:
-    """Writes what waits in the journal, as the writers do."""
+def drained(farm: Settings, journal: Journal, board: Board) -> Callable[..., Turn]:
+    """Writes what waits in the journal, as the writers do: by a drain that ends in order, or one of which nothing is left but what it has
+    committed."""
 
-    def drain() -> Turn:
+    def drain(*, dies: bool = False) -> Turn:
         turn = Turn(0)
         with closing(Drain(farm, journal, board, turn, Lag())) as at_work:
             at_work.open()
             while at_work.step():
                 pass
+            if not dies:
+                at_work.run(time.monotonic())
         return turn
 
     return drain

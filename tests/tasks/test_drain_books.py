@@ -1,6 +1,5 @@
 """A stream with books through real drains: tops and absolute levels are the same however often a drain dies in between."""
 
-import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -64,20 +63,6 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
         Universe(lambda w: (), lambda r, w: ()),  # type: ignore[arg-type]
     )
     monkeypatch.setitem(VENUES, "tiny", found)  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def drained(farm: Settings, journal: Journal, board: Board) -> Callable[..., None]:
-    def drained(*, dies: bool = False) -> None:
-        """All that there is, by a drain that ends in order, or one of which nothing is left but what it has committed."""
-        with closing(Drain(farm, journal, board, Turn(0), Lag())) as drain:
-            drain.open()
-            while drain.step():
-                pass
-            if not dies:
-                drain.run(time.monotonic())
-
-    return drained
 
 
 def told(query: Query) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:

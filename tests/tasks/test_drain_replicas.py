@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
@@ -24,19 +23,6 @@ Query = Callable[..., list[tuple[Any, ...]]]
 A, B = StreamName("binance", "aggTrade", "0", "a"), StreamName("binance", "aggTrade", "0", "b")
 BOOKS_B = BOOK._replace(replica="b")
 GAPS = "SELECT cause, first_missing, last_missing, state FROM data_gaps ORDER BY 1, 2"
-
-
-@pytest.fixture
-def drained(farm: Settings, journal: Journal, board: Board) -> Callable[..., None]:
-    def drained(*, dies: bool = False) -> None:
-        with closing(Drain(farm, journal, board, Turn(0), Lag())) as drain:
-            drain.open()
-            while drain.step():
-                pass
-            if not dies:
-                drain.run(time.monotonic())
-
-    return drained
 
 
 def send(socket: Socket, ids: Sequence[int]) -> None:
