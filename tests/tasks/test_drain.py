@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
+from psycopg2.extensions import connection as RawConnection
 
 from core import journal as journals
 from core import records, redisdb
@@ -15,7 +16,7 @@ from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Settings
 from core.venue import Reply
-from db import engine, queries
+from db import engine, offsets, queries
 from tasks.drain import FIRST_ENTRIES, Drain, LockTaken, Turn
 from tasks.lag import Lag
 from tasks.replies import Replies
@@ -63,9 +64,19 @@ def test_what_is_in_the_journal_ends_in_the_tables_and_is_trimmed(farm: Settings
 def test_a_second_drain_of_a_group_is_refused_until_the_first_is_gone(farm: Settings, journal: Journal, board: Board) -> None:
     with opened(farm, journal, board), pytest.raises(LockTaken), opened(farm, journal, board):
         pass
-    for _ in range(30):  # A group is free the moment its drain is closed, not when the server notices.
-        with opened(farm, journal, board):
-            pass
+    with opened(farm, journal, board):
+        pass
+
+
+def test_a_group_is_free_the_moment_its_drain_is_closed_and_not_when_the_server_notices(
+    farm: Settings, journal: Journal, board: Board, connection: RawConnection
+) -> None:
+    with connection.cursor() as cursor:
+        for _ in range(30):
+            with opened(farm, journal, board, 3):
+                assert not offsets.lock_group(cursor, 3)
+            assert offsets.lock_group(cursor, 3)
+            offsets.unlock_groups(cursor)
 
 
 def test_groups_share_the_streams_without_overlap(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
