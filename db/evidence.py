@@ -185,12 +185,12 @@ def write(cursor: Cursor, notes: Sequence[Note]) -> None:
     """Write notes in their order, those of whole shards first, the frequent ones in bulk."""
     touched: dict[outages.PlaceKey, list[int]] = {}
     for note in notes:
-        if isinstance(note, GapOpened | GapClosed | NumberGap):
+        if isinstance(note, _Outage):
             touched.setdefault(note.place.key, []).extend(_write_outage(cursor, note))
     for place, numbers in touched.items():
         outages.settle(cursor, place, numbers)
     for note in notes:
-        if not isinstance(note, GapOpened | GapClosed | NumberGap | SequenceGap | Unread | Witnessed):
+        if not isinstance(note, _Outage | SequenceGap | Unread | Witnessed):
             _write_one(cursor, note)
     gaps = [note for note in notes if isinstance(note, SequenceGap)]
     if gaps:
