@@ -4,6 +4,7 @@
 """
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,7 +23,7 @@ def market_us(count: int) -> np.ndarray:
     return time.time_ns() // 1000 - (count - np.arange(count)) * 1_000_000 // PACE
 
 
-class Source:
+class Source(ABC):
     """An endless market of one channel: each call gives one frame a receive time, and goes on where the last one ended."""
 
     channel = ""
@@ -38,11 +39,11 @@ class Source:
         name, price = SYMBOLS[symbol], f'"%.{_decimals(symbol)}f"'
         return f'{{"stream":"{name.lower()}@{self.channel}","data":{{{self._body(name, price)}}}}}'.encode()
 
-    def _body(self, name: str, price: str) -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def _body(self, name: str, price: str) -> str: ...
 
-    def __call__(self, received_us: np.ndarray) -> list[bytes]:
-        raise NotImplementedError
+    @abstractmethod
+    def __call__(self, received_us: np.ndarray) -> list[bytes]: ...
 
     def _drawn(self, count: int) -> np.ndarray:
         return np.searchsorted(self._share, self._random.random(count), side="right")
