@@ -36,12 +36,13 @@ def _of(venue: Venue, channel: Channel) -> Capability:
 
 def _proof(venue: Venue, channel: Channel) -> tuple[str, str, str, str]:
     kind = KINDS[channel.kind]
+    volumes = f", or a volume of {channel.candles} that its rows do not reach" if channel.candles else ""
     if channel.continuous and kind.sequence:
-        return VERIFIED, f"a jump in `{kind.sequence}`", "ids", "instrument"
+        return VERIFIED, f"a jump in `{kind.sequence}`{volumes}", "ids", "instrument"
     if channel.continuous and kind.chain:
         return VERIFIED, f"a `{kind.chain[0]}` that is not the last `{kind.chain[1]}`", "unknown", "instrument"
     if channel.numbered:
-        return VERIFIED, "a jump in the numbers of a subscription", "frames", "subscription"
+        return VERIFIED, f"a jump in the numbers of a subscription{volumes}", "frames", "subscription"
     ways = [f"{channel.sockets} sockets at once"] if channel.sockets > 1 else []
     ways += [f"samples of {venue.witness}"] if venue.witness and venue.keeps_books(channel.name) else []
     if ways:
