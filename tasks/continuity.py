@@ -10,12 +10,15 @@ from core import journal
 from core.records import BOOK_STATES, KINDS, Columns, Kind
 from core.venue import Numbered
 from db.evidence import BookDoubted, BookTrusted, GapClosed, GapOpened, Note, Place, SequenceGap, SocketEnded, SocketOpened, SocketProven
+from tasks.drift import Drift
 from tasks.subscriptions import GIVEN_UP
 
 #: Ended connections whose late repeats are still recognised; a producer repeats at most what one outage held back.
 MAX_ENDED = 16
 #: Why a streamer gives up a connection that is open and says nothing.
 FROZEN = ("idle", "no first frame")
+#: Kinds whose rows tell how a book stands; each since its own last change, which may be long ago.
+STATES = frozenset({BOOK_STATES, *(kind.states for kind in KINDS.values() if kind.states)})
 
 
 class _Followed:
@@ -135,10 +138,14 @@ class Chain(_Followed):
 
 def first_moment(told: Mapping[str, Columns]) -> int | None:
     """Event time in us from which on a stream is heard again: of its first word, or where only whole states came, of the newest of
-    them: each stands since its own last change, which may be long ago."""
-    states = {BOOK_STATES, *(kind.states for kind in KINDS.values())}
-    words = [int(np.min(columns["event_at"])) for name, columns in told.items() if name not in states]
+    them."""
+    words = [int(np.min(columns["event_at"])) for name, columns in told.items() if name not in STATES]
     return min(words) if words else max((int(np.max(columns["event_at"])) for columns in told.values()), default=None)
+
+
+def last_word(told: Mapping[str, Columns]) -> int | None:
+    """Event time in us of the newest row that tells of something that has just happened."""
+    return max((int(np.max(columns["event_at"])) for name, columns in told.items() if name not in STATES), default=None)
 
 
 @dataclass(slots=True)
@@ -148,6 +155,7 @@ class Connection:
     live: bool = False
     proven: bool = False
     numbers: dict[str, int] = field(default_factory=dict)  # what the venue counts on it -> the last number
+    drift: Drift = field(default_factory=Drift)
 
     def count(self, numbered: Numbered) -> tuple[list[tuple[int, int, int, int]], list[int]]:
         """Take in the numbers of a batch: ([(scope, first missing, last missing, frame after them)], frames that came once more). A late
@@ -179,7 +187,8 @@ class Sockets:
 
     @classmethod
     def restore(cls, place: Place, stored: Mapping[str, Any], last_event_us: int | None, last_received_us: int | None) -> "Sockets":
-        connections = {name: Connection(*values) for name, values in stored.get("connections", {}).items()}
+        kept = stored.get("connections", {})
+        connections = {name: Connection(*values[:5], *(Drift(*drift) for drift in values[5:])) for name, values in kept.items()}
         return cls(place, connections, last_event_us, last_received_us, bool(stored.get("deaf", False)))
 
     @property
@@ -188,7 +197,9 @@ class Sockets:
 
     def stored(self) -> dict[str, Any]:
         """What `restore` needs, as JSON; nothing of it changes afterwards, as it is written while the next batch is counted."""
-        rows = {name: [c.batch_no, c.incarnation, c.live, c.proven, dict(c.numbers)] for name, c in self.connections.items()}
+        rows = {
+            name: [c.batch_no, c.incarnation, c.live, c.proven, dict(c.numbers), c.drift.stored()] for name, c in self.connections.items()
+        }
         return {"connections": rows, "deaf": self.deaf}
 
     def is_repeat(self, header: journal.Header) -> bool:

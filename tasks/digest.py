@@ -19,7 +19,7 @@ from db.witnesses import Witnessed
 from db.writing import Listing, Work
 from tasks import subscriptions
 from tasks.bookkeeping import ended, follow, mended, number_gaps, once, replay, witnessed
-from tasks.continuity import first_moment
+from tasks.continuity import first_moment, last_word
 from tasks.reader import RawEntry, Reader
 from venues.errors import Unreadable
 
@@ -222,6 +222,8 @@ def _store(reader: Reader, page: _Page, decoded: Decoded, received_us: Any, conn
         notes, wishes = follow(reader.chain, reader.sockets.place, stored)
         page.notes += [*notes, *mended([reader, *reader.twins])]
         reader.wishes |= wishes
+    if connection_id and (newest := last_word(stored)) is not None:
+        reader.wants_rotation |= reader.sockets.connections[connection_id].drift.add(int(received_us[-1]), newest)
     return first_moment(told), max((int(np.max(columns["event_at"])) for columns in stored.values()), default=None)
 
 
