@@ -18,7 +18,7 @@ def backfill_rate(lab: Lab, rows: int) -> float:
     """Rows a second of one job and one drain; all rows must be there, and the job must have seen them."""
     lab.clear()
     port = free_port()
-    env = lab.environment(WRITER_GROUPS="1", BINANCE_REST_URL=f"http://127.0.0.1:{port}", BACKFILL_SHARE="1")
+    env = lab.environment(WRITER_GROUPS="1", BINANCE_REST_URL=f"http://127.0.0.1:{port}", BACKFILL_PAGES_PER_SECOND="0")
     with (
         started("pages", module("bench.pages", port, rows), lab.folder, env) as pages,
         started("drain", module("bench.drain_child", rows, DEADLINE_SECONDS), lab.folder, env) as drain,
@@ -43,7 +43,7 @@ def measure(lab: Lab, *, rows: int = ROWS, pairs: int = PAIRS) -> list[Figure]:
         filled.append(backfill_rate(lab, rows))
         lab.say(f"backfill pair {number}/{pairs}: raw {thousands(raw[-1])}, backfill {thousands(filled[-1])} rows/s")
     how = (
-        f"median of {pairs} pairs, alternated; {rows:,} aggTrades of one symbol in pages of 1,000 over HTTP, no budget, one job and one drain in "
+        f"median of {pairs} pairs, alternated; {rows:,} aggTrades of one symbol in pages of 1,000 over HTTP, no budget and no pace, one job and one drain in "
         f"processes of their own, first request to the end of the job: {spread(filled, thousands)} rows/s; raw COPY of as many: "
         f"{spread(raw, thousands)} rows/s"
     )

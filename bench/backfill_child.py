@@ -1,4 +1,4 @@
-"""python -m bench.backfill_child FROM_US SECONDS: one job over all the past of a symbol, as a worker takes it on but without Celery.
+"""python -m bench.backfill_child FROM_US SECONDS [SYMBOL]: one job over all the past of a symbol, as a worker takes it on but without Celery.
 
 The venue's budget is lifted: what is measured is the farm. Says what it did as a line of JSON when the job is over.
 """
@@ -21,10 +21,11 @@ UNLIMITED = Limits(weight_per_minute=10**12, messages_per_second=5, connection_s
 
 def main() -> int:
     since_us, until = int(sys.argv[1]), time.monotonic() + float(sys.argv[2])
+    symbol = sys.argv[3] if len(sys.argv) > 3 else SYMBOL
     VENUES["binance"] = replace(VENUES["binance"], limits=UNLIMITED)
     with closing(engine.connect(resources.config().database_url, name="tapefarm bench backfill")) as connection:
         with connection, connection.cursor() as cursor:
-            number = backfills.ask(cursor, Job("binance", "aggTrade", [SYMBOL], since_us, time.time_ns() // 1000 - 1_000_000))
+            number = backfills.ask(cursor, Job("binance", "aggTrade", [symbol], since_us, time.time_ns() // 1000 - 1_000_000))
         assert number is not None
         began, cpu = time.perf_counter(), time.process_time()
         while True:

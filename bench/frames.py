@@ -15,6 +15,7 @@ SYMBOLS = tuple(f"{base}{letter}USDT" for base in _BASES for letter in ("", *"AB
 PACE = 20_000
 #: Binance's update ids of 2026; small ones would make smaller frames.
 FIRST_UPDATE_ID = 429_012_276_615
+FIRST_TRADE_ID = 5_933_014
 _SKEW = 0.9
 
 
@@ -83,7 +84,7 @@ class Trades(Source):
 
     def __init__(self, seed: int = 2) -> None:
         super().__init__(seed)
-        self._next_id = [5_933_014] * len(SYMBOLS)
+        self._next_id = [FIRST_TRADE_ID] * len(SYMBOLS)
 
     def _body(self, name: str, price: str) -> str:
         return f'"e":"aggTrade","E":%d,"a":%d,"s":"{name}","p":{price},"q":"%.3f","nq":"%.3f","f":%d,"l":%d,"T":%d,"m":%s,"st":1'

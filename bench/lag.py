@@ -26,7 +26,7 @@ COMPLETE = 0.98
 
 _PERCENTILES = """
 SELECT count(*), percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY extract(epoch FROM pg_xact_commit_timestamp(xmin) - received_at)::float8 * 1000)
-FROM (SELECT xmin, received_at FROM quotes UNION ALL SELECT xmin, received_at FROM trades) AS r
+FROM (SELECT xmin, received_at FROM quotes UNION ALL SELECT xmin, received_at FROM trades WHERE trade_id >= %s) AS r
 WHERE received_at >= to_timestamp(%s) AND received_at < to_timestamp(%s)
 """
 
@@ -37,7 +37,7 @@ def measure(
     for rate in rates:
         began = _run(lab, rate, warm_seconds + windows * seconds)
         first = began + warm_seconds
-        found = [_window(lab, rate, first + i * seconds, seconds) for i in range(windows)]
+        found = [window(lab, rate, first + i * seconds, seconds) for i in range(windows)]
         lab.say(f"lag at {rate}/s: p50 and p99 of each window " + ", ".join(f"{p50:.1f} {p99:.1f}" for p50, p99 in found))
         how = (
             f"{rate:,} frames/s, three quotes to a trade, {len(frames.SYMBOLS)} symbols, `python -m streamers binance`, `celery -A tasks worker "
@@ -69,9 +69,10 @@ def _run(lab: Lab, rate: float, seconds: float) -> float:
     return began
 
 
-def _window(lab: Lab, rate: float, start: float, seconds: float) -> tuple[float, float]:
+def window(lab: Lab, rate: float, start: float, seconds: float) -> tuple[float, float]:
+    """(p50, p99) in ms of what came live in so many seconds from a moment (seconds since 1970). Raises Failed when rows are missing."""
     with closing(lab.connect()) as connection, connection.cursor() as cursor:
-        cursor.execute(_PERCENTILES, (start, start + seconds))
+        cursor.execute(_PERCENTILES, (frames.FIRST_TRADE_ID, start, start + seconds))
         count, found = cursor.fetchone()  # type: ignore[misc]
     if count < COMPLETE * rate * seconds:
         raise Failed(f"{count} rows are stored of the {rate * seconds:,.0f} that were due in {seconds:g} s at {rate}/s")

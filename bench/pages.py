@@ -15,13 +15,11 @@ import uvloop
 from bench import frames
 
 SYMBOL = frames.SYMBOLS[0]
-FIRST_ID = 5_933_014
 PAGE = 1_000
 
 
-def row(number: int, began_ms: int) -> str:
+def row(number: int, place: int, began_ms: int) -> str:
     """Like a recorded one: twelve digits of ids, a price of seven, what it is without orders of the retail pool."""
-    place = number - FIRST_ID
     price, quantity = 10_000 + place % 199, 1 + place % 89_999
     return (
         f'{{"a":{number},"p":"{price / 100:.2f}","q":"{quantity / 1000:.3f}","nq":"{quantity / 1000:.3f}","f":{2 * number},"l":{2 * number + 1},'
@@ -33,13 +31,14 @@ class Past:
     def __init__(self, rows: int) -> None:
         self.began_ms = time.time_ns() // 1_000_000 - 60_000 - rows * 1000 // frames.PACE
         self._rows = rows
+        self._first_id = frames.FIRST_TRADE_ID - rows  # what comes live goes on from its end
         self._pages = [self._body(start, min(PAGE, rows - start)) for start in range(0, rows, PAGE)]
 
     def _body(self, start: int, count: int) -> bytes:
-        return f"[{','.join(row(FIRST_ID + start + i, self.began_ms) for i in range(count))}]".encode()
+        return f"[{','.join(row(self._first_id + place, place, self.began_ms) for place in range(start, start + count))}]".encode()
 
     def answer(self, query: dict[str, str]) -> bytes:
-        start = max(0, int(query.get("fromId", FIRST_ID)) - FIRST_ID)
+        start = max(0, int(query.get("fromId", self._first_id)) - self._first_id)
         limit = min(int(query.get("limit", PAGE)), max(0, self._rows - start))
         if start % PAGE == 0 and limit in (PAGE, self._rows - start) and limit:
             return self._pages[start // PAGE]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bench import backfill, books, cryptofeed, drain, idle, lag, memory, streamer, wire
+from bench import backfill, books, cryptofeed, drain, idle, lag, lag_filling, memory, streamer, wire
 from bench.figures import Bar, Figure
 from bench.servers import Lab
 
@@ -22,6 +22,7 @@ STAGES = (
     Stage((streamer.BAR,), streamer.measure),
     Stage((books.BAR,), books.measure),
     Stage((backfill.BAR,), backfill.measure),
+    Stage((lag_filling.BAR,), lag_filling.measure),
     Stage((memory.BAR,), memory.measure),
     Stage((idle.BAR,), idle.measure),
 )

@@ -70,6 +70,9 @@ class Settings:
     http_timeout_seconds: float = _knob(10.0, "connect and read timeout of a REST call")
     gap_lookback_hours: float = _knob(48.0, "how far back a starting drain looks for the last id of an instrument")
     backfill_share: float = _knob(0.6, "of a venue's REST budget, what reading the past may use; the rest is for what happens now")
+    backfill_pages_per_second: float = _knob(
+        20.0, "pages of the past that a worker reads at most, so that live rows are not late; 0: no bound"
+    )
 
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and the like, as set
@@ -95,6 +98,12 @@ class Settings:
             f"names of REPLICAS={self.replicas}",
         )
         _check(0 < self.backfill_share <= 1, "BACKFILL_SHARE", self.backfill_share, "a number above 0, at most 1")
+        _check(
+            self.backfill_pages_per_second >= 0,
+            "BACKFILL_PAGES_PER_SECOND",
+            self.backfill_pages_per_second,
+            "a number above 0, or 0 for no bound",
+        )
 
     @property
     def home(self) -> Path:

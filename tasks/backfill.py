@@ -12,6 +12,7 @@ from db.backfills import Job
 from db.engine import Connection
 from tasks import app, endings, lifecycle, planning, resources
 from tasks.asking import patient
+from tasks.pace import paced
 from tasks.stepping import Stepper
 from venues import VENUES
 
@@ -122,7 +123,8 @@ def _step(connection: Connection, job: Job) -> None:
     def enough(pages: int) -> bool:
         return pages >= STEP_PAGES or time.monotonic() - began > STEP_SECONDS or lifecycle.ending()
 
-    hosts = [patient(http.fetch, began + STEP_SECONDS) for http in resources.past(job.venue)]
+    pace = resources.pace()
+    hosts = [patient(paced(http.fetch, pace), began + STEP_SECONDS) for http in resources.past(job.venue)]
     stepper = Stepper(job, history, hosts, resources.journal(), connection, enough=enough, now_us=time.time_ns() // 1000)
     wait = stepper.step()
     with connection, connection.cursor() as cursor:

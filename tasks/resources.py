@@ -8,6 +8,7 @@ from core.board import Board
 from core.http import Http
 from core.journal import Journal
 from core.settings import Settings
+from tasks.pace import Pace
 from venues import VENUES
 
 
@@ -47,6 +48,12 @@ def past(venue: str) -> Sequence[Http]:
     urls = [config().rest_url(venue, VENUES[venue].rest_url)]
     urls.append(config().archive_url(venue, VENUES[venue].archive_url))
     return [_http(venue, url, share=config().backfill_share) for url in urls if url]
+
+
+@functools.cache
+def pace() -> Pace:
+    """Of all pages of the past that this process reads."""
+    return Pace(config().backfill_pages_per_second)
 
 
 def _http(venue: str, url: str, share: float | None) -> Http:

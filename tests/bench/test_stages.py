@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bench import backfill, drain, idle, lag, memory, streamer, wire
+from bench import backfill, drain, idle, lag, lag_filling, memory, streamer, wire
 from bench.farms import farm
 from bench.figures import Figure
 from bench.servers import Lab
@@ -35,6 +35,11 @@ def test_lag(lab: Lab) -> None:
     figures = list(lag.measure(lab, rates=(500,), windows=1, seconds=1.5, warm_seconds=0.5))
     assert is_well_formed(figures, "lag_500_p50", "lag_500_p99")
     assert 0 < figures[0].value <= figures[1].value
+
+
+def test_lag_while_the_past_is_read(lab: Lab) -> None:
+    figures = lag_filling.measure(lab, rate=500, rows=20_000, pairs=1, quiet_seconds=1.5, warm_seconds=0.5)
+    assert is_well_formed(figures, "lag_filling_p99")
 
 
 def test_streamer(lab: Lab) -> None:

@@ -99,7 +99,7 @@ def drained(farm: Settings, journal: Journal, board: Board) -> Callable[..., Tur
 # --- tasks, called as a worker calls them ---------------------------------------------------------------------------------
 def _forget() -> None:
     """What a process keeps open: a worker's child would end with it."""
-    for opened in (resources.config, resources.journal, resources.board, resources.http, resources.past, resources._redis):
+    for opened in (resources.config, resources.journal, resources.board, resources.http, resources.past, resources.pace, resources._redis):
         opened.cache_clear()
 
 
