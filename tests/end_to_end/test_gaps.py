@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import pytest
 import requests
 
 from ops.local.ports import free_port
-from tests.end_to_end.conftest import CHECKOUT, Venue, eventually
+from tests.end_to_end.conftest import CHECKOUT, PATIENCE_SECONDS, Venue, eventually
 from venues import VENUES
 
 log = logging.getLogger(__name__)
@@ -73,11 +73,17 @@ class Played:
         channels = ", ".join(f"'{channel}'" for channel in PLAYED.values())
         return int(self.farm.psql(f"SELECT count(*) FROM data_gaps WHERE channel IN ({channels}) AND {condition}")[0][0])
 
-    def lapse(self, venue: str, kind: str, **fields: float) -> None:
-        """An outage, kept in mind."""
+    def lapse(self, venues: Collection[str], kind: str, **fields: float) -> None:
+        """An outage of these venues at one time, kept in mind."""
         since = time.time()
-        self.hands[venue].misbehave(kind, **fields)
-        self.outages.append((venue, since, time.time()))
+        struck = {name: self.hands[name].prepare(kind, **fields) for name in venues}
+        for name, number in struck.items():
+            eventually(
+                lambda name=name, number=number: not self.hands[name].is_active(number),
+                lambda: f"{kind} has not ended",
+                PATIENCE_SECONDS + fields.get("seconds", 0.0),
+            )
+            self.outages.append((name, since, time.time()))
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +175,9 @@ def trouble(played: Played, chance: random.Random) -> None:
         for kind, count in (("skip", 10), ("repeat", 5), ("skip", 3)):
             played.hands[name].prepare(kind, channel=channel, count=count)
             time.sleep(chance.uniform(0.1, SECONDS / 10))
-        played.lapse(name, "drop")
-        for seconds in (1.0, SECONDS):
-            played.lapse(name, "maintenance", seconds=seconds)
+        played.lapse([name], "drop")
+    for seconds in (1.0, SECONDS):
+        played.lapse(PLAYED, "maintenance", seconds=seconds)
 
 
 def test_gaps_are_filled_by_themselves_and_the_tables_are_the_ledger(played: Played) -> None:
