@@ -80,3 +80,11 @@ class Board:
         keys = sorted(self._redis.scan_iter(match=f"{head}{kind}:*", count=500))
         values = self._redis.mget(keys) if keys else []
         return {key.decode()[len(head) :]: json.loads(value) for key, value in zip(keys, values, strict=True) if value is not None}
+
+    def count_failure(self, task: str) -> None:
+        """A task has failed once more; the counts are never set back."""
+        self._redis.hincrby(f"{self._prefix}:failures", task, 1)
+
+    def failures(self) -> dict[str, int]:
+        """task -> failures so far."""
+        return {task.decode(): int(count) for task, count in self._redis.hgetall(f"{self._prefix}:failures").items()}

@@ -248,6 +248,11 @@ class Journal:
         last = self.last_id(stream)
         return self.length(stream) if last and id_order(last) > id_order(offset) else 0
 
+    def next_id(self, stream: StreamName, offset: str) -> str | None:
+        """The oldest entry behind an offset."""
+        found = self._redis.xrange(self._key(stream), f"({offset}", count=1)
+        return found[0][0].decode() if found else None
+
     def length(self, stream: StreamName) -> int:
         return int(self._redis.xlen(self._key(stream)))
 

@@ -7,10 +7,12 @@ with its default and a test holds the two together.
 import os
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+from core import timetable
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,8 +37,8 @@ class Collect:
     on_request: bool = False  # only where FARM_VENUES names the venue
 
 
-def _knob(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+def _knob(default: Any, meaning: str, *, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"meaning": meaning})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,14 @@ class Settings:
         20.0, "pages of the past that a worker reads at most, so that live rows are not late; 0: no bound"
     )
 
+    alerts_toml: str = _knob("alerts.toml", "what to call for help about, relative to the checkout")
+    alert_urls: str = _knob(
+        "", "who is told, as URLs of Apprise, comma or space between; they hold passwords and are never logged", secret=True
+    )
+    alert_test_cron: str = _knob("0 9 * * *", "when the farm says that all is well, as a line of a crontab in UTC; off: never")
+    alert_quiet: str = _knob("", "22:00-07:00, UTC: what is not critical waits till it ends; `22:00-07:00 warning` lets warnings pass too")
+    alert_runbooks_url: str = _knob("", "where ops/runbooks/ can be read, for the links in alerts; empty: the folder on this machine")
+
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and the like, as set
     collect: Mapping[str, Collect] = field(default_factory=dict)  # farm.toml
@@ -97,6 +107,8 @@ class Settings:
             self.replicas_here,
             f"names of REPLICAS={self.replicas}",
         )
+        _check(_reads(timetable.cron, self.alert_test_cron), "ALERT_TEST_CRON", self.alert_test_cron, "five fields of a crontab, or off")
+        _check(_reads(timetable.quiet, self.alert_quiet), "ALERT_QUIET", self.alert_quiet, "two times of a day in UTC, such as 22:00-07:00")
         _check(0 < self.backfill_share <= 1, "BACKFILL_SHARE", self.backfill_share, "a number above 0, at most 1")
         _check(
             self.backfill_pages_per_second >= 0,
@@ -243,6 +255,14 @@ def _names(text: str) -> tuple[str, ...]:
 
 def _are_names(names: Sequence[str]) -> bool:
     return bool(names) and len(set(names)) == len(names) and all(re.fullmatch("[a-z0-9]{1,16}", name) for name in names)
+
+
+def _reads(read: Callable[[str], object], text: str) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check(ok: bool, name: str, value: object, wanted: str) -> None:

@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from ops.cli.alert import alert
 from ops.cli.backfill import backfill
 from ops.cli.checking import bench, test
 from ops.cli.console import err
@@ -21,7 +22,7 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Tapefarm: start, watch, prove and stop it."
 )
-for _command in (up, down, restart, status, verify, coverage, backfill, logs, bench):
+for _command in (up, down, restart, status, verify, coverage, backfill, alert, logs, bench):
     app.command()(_command)
 app.command(context_settings=_PASSED_ON)(psql)
 app.command(context_settings=_PASSED_ON)(test)

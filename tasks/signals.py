@@ -1,10 +1,12 @@
-"""What happens around tasks: logging once for every process, and the first round of metadata when the schedule starts."""
+"""What happens around tasks: logging, the count of failures, and the first round of metadata when the schedule starts."""
 
+from contextlib import suppress
 from typing import Any
 
-from celery.signals import beat_init, setup_logging, worker_shutting_down
+from celery.signals import beat_init, setup_logging, task_failure, worker_shutting_down
 
 from core import log
+from core.redisdb import RedisError
 from tasks import app, lifecycle, resources
 from venues import VENUES
 
@@ -25,3 +27,10 @@ def _first_round(**_: Any) -> None:
             for poll in VENUES[name].polls:
                 if poll.queue == "metadata":
                     app.send_task("tasks.metadata.poll", (name, poll.name), queue="metadata", expires=60)
+
+
+@task_failure.connect
+def _count_failure(sender: Any = None, **_: Any) -> None:
+    """The watcher calls for help when there are many. Without Redis there is no count, and that is told by itself."""
+    with suppress(RedisError):
+        resources.board().count_failure(sender.name)

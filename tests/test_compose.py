@@ -270,7 +270,19 @@ def test_the_image_runs_without_root_or_shell() -> None:
 
 def test_the_image_holds_what_the_farm_imports() -> None:
     copied = {word for line in re.findall(r"^COPY (?!--from)(.*)", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]}
-    wanted = {"core", "venues", "streamers", "db", "migrations", "tasks", "ops", "celeryconfig.py", "farm.toml", "requirements.txt"}
+    wanted = {
+        "core",
+        "venues",
+        "streamers",
+        "db",
+        "migrations",
+        "tasks",
+        "ops",
+        "celeryconfig.py",
+        "farm.toml",
+        "alerts.toml",
+        "requirements.txt",
+    }
     assert copied == wanted
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert {line[1:] for line in ignore if line.startswith("!")} == wanted

@@ -4,12 +4,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from core import redisdb
 from core.board import Board
+from ops.alerting import memory
+from ops.alerting.memory import Memory
 from ops.docker.health import main
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -58,6 +61,16 @@ def test_a_streamer_is_well_while_data_comes(redis_client: redisdb.Client, key_p
     Board(redis_client, key_prefix).report("streamer:somewhere:0:a", {"streams": streams})
     assert main(["streamer", "somewhere"]) == ends
     assert main(["streamer", "elsewhere"]) == 1
+
+
+def test_a_watcher_is_well_while_it_looks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FARM_HOME", str(tmp_path))
+    assert main(["watcher"]) == 1
+    assert "has not looked at the farm yet" in capsys.readouterr().err
+    memory.save(tmp_path, Memory(looked_at=time.time()))
+    assert main(["watcher"]) == 0
+    memory.save(tmp_path, Memory(looked_at=time.time() - 1000))
+    assert main(["watcher"]) == 1
 
 
 def test_servers_that_are_away_are_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

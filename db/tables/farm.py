@@ -229,6 +229,22 @@ platform_health_logs = Table(
     comment="one row a minute: was the farm well, and why not",
 )
 
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("rule", Text, primary_key=True, comment="its name in alerts.toml"),
+    Column("subject", Text, primary_key=True, comment="what it is about: a venue, a stream, a queue, a program, a folder"),
+    Column("since_at", _AT, primary_key=True, comment="our clock at the look that found the measure above its bound"),
+    Column("severity", Text, nullable=False, comment="info, warning, critical"),
+    Column("fired_at", _AT, nullable=False, comment="our clock when it had lasted long enough"),
+    Column("ended_at", _AT, comment="our clock when it was over; absent while it lasts"),
+    Column("value", Float(53), nullable=False, comment="the measure, at the last look that found it above its bound"),
+    Column("words", Text, nullable=False, comment="the same in words"),
+    Column("messages", Integer, nullable=False, comment="how often somebody was told, of its end too"),
+    Column("last_sent_at", _AT, comment="our clock at the last of them; absent where quiet hours held it back"),
+    comment="what the watcher called for help about; what fires now it knows without this table",
+)
+
 system_metadata = Table(
     "system_metadata",
     metadata,

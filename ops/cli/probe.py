@@ -1,11 +1,12 @@
-"""Servers of the user's own have to answer before anything is started on them."""
+"""What has to be right before anything is started: servers of the user's own answer, alerts can be judged and sent."""
 
 from collections.abc import Mapping
 from contextlib import closing
 
 from core import redisdb
-from core.settings import Settings
+from core.settings import ROOT, Settings
 from db import engine
+from ops.alerting import rules
 from ops.cli.errors import AWAY, Refused
 
 REDIS_SECONDS = 5.0
@@ -26,6 +27,15 @@ def require_answers(knobs: Settings, given: Mapping[str, str]) -> None:
                 client.ping()
         except (*AWAY, ValueError) as exc:
             raise Refused(f"REDIS_URL names a Redis that does not answer ({_brief(exc)}): start it, correct it, or unset it.") from exc
+
+
+def require_alerts(knobs: Settings) -> None:
+    """What calls for help can be read, and who is told can be sent to. Raises SettingsError."""
+    rules.read(ROOT / knobs.alerts_toml)
+    if knobs.alert_urls:
+        from ops.alerting import delivery  # half a second of plugins
+
+        delivery.check(knobs.alert_urls)
 
 
 def _brief(exc: Exception) -> str:

@@ -9,14 +9,17 @@ from ops.cli.state import State
 from ops.local.programs import Program
 from ops.local.server import Server
 
-#: Stages start upwards and stop downwards: the streamers flush before the writers go, the writers before what they write to.
-SANDBOX, CONTROL, STREAMERS = 20, 30, 40
+#: Stages start upwards and stop downwards: the streamers flush before the writers go, the writers before what they write to. The watcher
+#: comes last and goes first, so that an orderly end is no alarm.
+SANDBOX, CONTROL, STREAMERS, WATCHER = 20, 30, 40, 50
 _SERVER_STAGES = {"postgres": 0, "redis": 5}
 SANDBOX_SYMBOLS = 500
 #: As `python -m streamers` calls it where nothing else is said; its programs are named by the venue alone.
 FIRST_REPLICA = "a"
 #: The replica that records while a farm's only one is started anew, and not longer.
 STAND_IN = "standin"
+
+WATCHER_NAME = "watcher"
 
 #: The workers have nothing to tell each other, and Flower is content with a sign of life every ten seconds: a quiet farm costs little.
 _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-interval", "10")
@@ -41,7 +44,7 @@ def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Prog
         _flower(state),
     ]
     found += [streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
-    return found
+    return [*found, _watcher(environment)]
 
 
 def _sandbox(home: Path, state: State, rate: float) -> Program:
@@ -59,7 +62,16 @@ def _worker(name: str, queues: Sequence[str], processes: int, environment: Mappi
 
 def _celery(name: str, argv: Sequence[str], environment: Mapping[str, str], *, stop_seconds: int = 10) -> Program:
     whole = [sys.executable, "-m", "celery", "-A", "tasks", *argv]
-    return Program(name, whole, ROOT, environment, stage=CONTROL, stop_seconds=stop_seconds)
+    return Program(name, whole, ROOT, _untold(environment), stage=CONTROL, stop_seconds=stop_seconds)
+
+
+def _watcher(environment: Mapping[str, str]) -> Program:
+    return Program(WATCHER_NAME, [sys.executable, "-m", "ops.alerting"], ROOT, environment, stage=WATCHER)
+
+
+def _untold(environment: Mapping[str, str]) -> dict[str, str]:
+    """Who is told is the watcher's business alone: the URLs hold passwords."""
+    return {name: value for name, value in environment.items() if name != "ALERT_URLS"}
 
 
 def _flower(state: State) -> Program:
@@ -74,4 +86,10 @@ def streamer_name(venue: str, replica: str) -> str:
 
 def streamer(venue: str, replica: str, environment: Mapping[str, str]) -> Program:
     argv = [sys.executable, "-m", "streamers", venue, *([] if replica == FIRST_REPLICA else ["--replica", replica])]
-    return Program(streamer_name(venue, replica), argv, ROOT, environment, stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)
+    return Program(streamer_name(venue, replica), argv, ROOT, _untold(environment), stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)
+
+
+def stands_in(name: str, running: set[str]) -> str:
+    """The program of another replica that runs, or ''."""
+    program, *rest = name.split("-")
+    return next((other for other in sorted(running) if program == "streamer" and other.split("-")[:2] == [program, *rest[:1]]), "")

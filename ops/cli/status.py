@@ -16,10 +16,12 @@ from core.board import Board
 from core.journal import Journal
 from core.settings import Settings
 from db import queries
+from ops.alerting import memory
 from ops.cli import environment
+from ops.cli.alert import troubles
 from ops.cli.console import out
 from ops.cli.errors import AWAY, Refused, sentence
-from ops.cli.programs import FIRST_REPLICA
+from ops.cli.programs import FIRST_REPLICA, WATCHER_NAME, stands_in
 from ops.local.errors import LocalError
 from ops.local.supervision import ProgramState, states
 from tasks.survey import survey
@@ -58,7 +60,7 @@ def report(home: Path) -> dict[str, Any]:
         surveyed, blind = _surveyed(settings.load(values))
     except Refused as exc:
         surveyed, blind = {}, [str(exc)] if not reasons else []
-    reasons += [*blind, *surveyed.get("reasons", [])]
+    reasons += [*blind, *surveyed.get("reasons", []), *_unheard(home)]
     notices += surveyed.get("notices", [])
     if surveyed:
         # Who runs no replicas need not know of them.
@@ -85,10 +87,17 @@ def _components(home: Path) -> tuple[list[dict[str, Any]], list[str], list[str]]
     return rows, reasons, [f"{word}; meanwhile {other} records the same" for word, other in down if other]
 
 
-def stands_in(name: str, running: set[str]) -> str:
-    """The program of another replica that runs, or ''."""
-    program, *rest = name.split("-")
-    return next((other for other in sorted(running) if program == "streamer" and other.split("-")[:2] == [program, *rest[:1]]), "")
+def _unheard(home: Path) -> list[str]:
+    """Why nobody would be told of what is wrong. A watcher that has just been started has yet to look."""
+    try:
+        started = next((program.since for program in states(home) if program.name == WATCHER_NAME), None)
+    except LocalError:
+        return []
+    known = memory.load(home)
+    if started is None or known is None:
+        return []
+    known.looked_at = max(known.looked_at, started)
+    return troubles(known, time.time())
 
 
 def _word(program: ProgramState) -> str:

@@ -59,6 +59,7 @@ def _start(home: Path, wish: Wish, given: dict[str, str], known: list[ProgramSta
     with step("runtime and settings"):
         made = plan.make(home, wish, given, state.load(home, say), running, say)
         probe.require_answers(made.knobs, given)
+        probe.require_alerts(made.knobs)
         state.save(home, made.state)
     whole = [*programs.of_servers(made.servers), *programs.of_farm(home, made.state, made.knobs, wish.rate)]
     with step("servers"):

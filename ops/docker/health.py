@@ -15,11 +15,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from core import redisdb, settings
 from core.board import Board
 from db import queries
+from ops.alerting import memory
 
 #: The schedule rings every queue's canary once a minute; a writer's turn may stand before it for half a minute.
 CANARY_SECONDS = 180
 #: Longer than the idle bound of any channel, after which a streamer reconnects by itself.
 DATA_SECONDS = 180
+#: Longer than alerts.toml may make the pause between two looks.
+LOOK_SECONDS = 330
 
 
 class Unwell(Exception):
@@ -54,6 +57,14 @@ def streamer(venue: str, replica: str = "a") -> None:
         raise Unwell(f"{venue} has brought no data for {age:.0f} s")
 
 
+def watcher() -> None:
+    """It has looked at the farm lately, whatever it saw."""
+    known = memory.load(settings.load().home)
+    age = time.time() - (known.looked_at if known else 0.0)
+    if age > LOOK_SECONDS:
+        raise Unwell("the watcher has not looked at the farm yet" if known is None else f"the watcher has not looked for {age:.0f} s")
+
+
 def web(url: str) -> None:
     """The page answers."""
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (the address stands in docker-compose.yml)
@@ -69,7 +80,7 @@ def _youngest_canary(prefix: str) -> float:
     return min(ages)
 
 
-CHECKS: dict[str, Callable[..., Any]] = {"queue": queue, "schedule": schedule, "streamer": streamer, "web": web}
+CHECKS: dict[str, Callable[..., Any]] = {"queue": queue, "schedule": schedule, "streamer": streamer, "watcher": watcher, "web": web}
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -66,3 +66,10 @@ def test_the_place_of_each_symbol_is_told_by_channel(board: Board) -> None:
     assert board.shards("v:0:1") == {"trades": {0: ["A", "币"], 12: ["B"]}, "book": {3: ["A"]}}
     assert board.placed_channels("v:0:1") == {"trades", "book"}
     assert board.shards("v:1:2") == {}
+
+
+def test_failures_of_tasks_are_counted_by_task(board: Board) -> None:
+    assert board.failures() == {}
+    for task in ("tasks.a", "tasks.b", "tasks.a"):
+        board.count_failure(task)
+    assert board.failures() == {"tasks.a": 2, "tasks.b": 1}

@@ -196,6 +196,16 @@ def test_a_backlog_is_what_waits(log: Journal) -> None:
     assert last is not None and log.backlog(STREAM, last) == 0, "committed, though not yet trimmed"
 
 
+def test_the_oldest_entry_that_waits_is_found_behind_an_offset(log: Journal) -> None:
+    assert log.next_id(STREAM, START) is None
+    for number in (1, 2):
+        log.append([(STREAM, journal.event_fields("connected", "c", number, AT))])
+    first = log.next_id(STREAM, START)
+    last = log.last_id(STREAM)
+    assert first and last and id_order(first) < id_order(last)
+    assert (log.next_id(STREAM, first), log.next_id(STREAM, last)) == (last, None)
+
+
 def test_nothing_is_appended_when_one_entry_is_refused(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:
     redis_client.set(f"{key_prefix}:journal:{OTHER}", "not a stream")
     with pytest.raises(redisdb.RedisError):

@@ -28,6 +28,8 @@ def test_a_set_variable_is_used_in_its_type() -> None:
         ("LINGER_MS", "nan", "LINGER_MS=nan cannot be used: give a number above 0"),
         ("BATCH_MAX_BYTES", "-5", "BATCH_MAX_BYTES=-5 cannot be used: give a number above 0"),
         ("BACKFILL_SHARE", "0", "BACKFILL_SHARE=0.0 cannot be used: give a number above 0, at most 1"),
+        ("ALERT_TEST_CRON", "at nine", "ALERT_TEST_CRON='at nine' cannot be used: give five fields of a crontab, or off"),
+        ("ALERT_QUIET", "22-7", "ALERT_QUIET='22-7' cannot be used: give two times of a day in UTC, such as 22:00-07:00"),
         ("REPLICAS", "a,,a", "REPLICAS='a,,a' cannot be used: give names of lower-case letters and digits, each once"),
         ("REPLICAS", ",", "REPLICAS=',' cannot be used: give names of lower-case letters and digits, each once"),
         ("REPLICAS", "a:b", "REPLICAS='a:b' cannot be used: give names of lower-case letters and digits, each once"),
@@ -122,6 +124,11 @@ def test_a_file_that_is_not_text_is_a_sentence(tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", ["postgres://u@h/d", "postgresql://u@h/d", "postgresql+psycopg2://u@h/d"])
 def test_a_database_url_as_others_write_it_names_our_driver(written: str) -> None:
     assert load({"DATABASE_URL": written}).database_url == "postgresql+psycopg2://u@h/d"
+
+
+def test_who_is_told_is_not_in_the_words_for_the_settings() -> None:
+    knobs = load({"ALERT_URLS": "mailto://a:secret@h"})
+    assert knobs.alert_urls == "mailto://a:secret@h" and "secret" not in repr(knobs)
 
 
 def test_farm_venues_leaves_out_the_others() -> None:

@@ -221,10 +221,17 @@ def test_secrets_stand_in_no_argument(tmp_path: Path, given: dict[str, str]) -> 
     assert all(program.env == made.state.environment for program in whole if program.name != "sandbox")
 
 
-def test_streamers_stop_first_and_every_queue_has_a_worker(tmp_path: Path, given: dict[str, str]) -> None:
+def test_who_is_told_is_known_to_the_watcher_alone(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given | {"ALERT_URLS": "json://secret@host"})
+    whole = programs.of_farm(tmp_path, made.state, made.knobs, 500)
+    assert [program.name for program in whole if "ALERT_URLS" in program.env] == ["watcher"]
+
+
+def test_the_watcher_stops_first_then_the_streamers_and_every_queue_has_a_worker(tmp_path: Path, given: dict[str, str]) -> None:
     made = make(tmp_path, given | {"WRITER_GROUPS": "3"})
     whole = {program.name: program for program in programs.of_farm(tmp_path, made.state, made.knobs, 500)}
-    assert max(whole.values(), key=lambda program: program.stage).name == "streamer-binance"
+    last_started = sorted(whole.values(), key=lambda program: program.stage)[-2:]
+    assert [program.name for program in last_started] == ["streamer-binance", "watcher"]
     consumed = {
         queue for program in whole.values() if "-Q" in program.argv for queue in program.argv[list(program.argv).index("-Q") + 1].split(",")
     }

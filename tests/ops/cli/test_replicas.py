@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from ops.cli.programs import stands_in
 from ops.cli.replicas import report
-from ops.cli.status import stands_in
 
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PLACE = {"venue": "v", "channel": "c", "shard": "0"}

@@ -1,0 +1,184 @@
+"""Gathers what alerts.toml may set bounds for (the measures are listed in ops/alerting/rules.py), from one witness each."""
+
+import functools
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from core import redisdb
+from core.board import Board
+from core.journal import Journal, StreamName
+from core.settings import Settings
+from db import queries
+from ops.alerting.judge import Reading
+from ops.alerting.rates import HourlyGrowth
+from ops.alerting.sources import Answer
+from ops.cli.programs import stands_in
+from ops.local.accounts import place
+from ops.local.supervision import ProgramState, states
+from tasks.survey import survey
+from venues import VENUES
+
+REDIS_SECONDS = 5.0
+Readings = dict[str, Reading]
+
+
+class Witnesses:
+    """Everybody who is asked; `began`: when the watcher began to look, as what happened before it saw nobody."""
+
+    def __init__(self, knobs: Settings, home: Path, began: float, clock: Callable[[], float] = time.time) -> None:
+        self._knobs, self._home, self._began, self._clock = knobs, home, began, clock
+        redis = redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS)
+        self._board, self._journal = Board(redis, knobs.key_prefix), Journal(redis, knobs.key_prefix)
+        self._failures, self._quarantined, self._restarts = HourlyGrowth(), HourlyGrowth(), HourlyGrowth()
+
+    def asked(self) -> Mapping[str, Callable[[], Answer]]:
+        return {
+            "PostgreSQL": self.database,
+            "Redis": self.redis,
+            "streams": self.streams,
+            "programs": self.programs,
+            "machine": self.machine,
+        }
+
+    def database(self) -> Answer:
+        now, url = self._clock(), self._knobs.database_url
+        offsets = queries.rows(url, "stream_offsets")
+        sung = {row["key"]: row["updated_at"].timestamp() for row in queries.rows(url, "facts", prefix="canary:")}
+        quarantined = self._quarantined.look({row["stream"]: int(row["quarantined"]) for row in offsets}, now)
+        facts = {
+            "canary_age_seconds": {
+                key.partition(":")[2]: self._age(now, at, "nobody has consumed it for {:.0f} s") for key, at in sung.items()
+            },
+            "beat_silence_seconds": {"beat": self._age(now, max(sung.values(), default=0.0), "no queue has been rung for {:.0f} s")},
+            "quarantined_per_hour": _counts(quarantined, "{:,} frames could not be read in the last hour"),
+            "gaps_per_hour": {
+                f"{row['venue']}:{row['channel']}": Reading(
+                    row["gaps"], f"{row['gaps']:,} gaps in the last hour; the newest: {row['newest']}"
+                )
+                for row in queries.rows(url, "gaps_lately")
+            },
+            "backup_age_hours": {
+                row["key"].partition(":")[2]: _old(now, row["updated_at"].timestamp())
+                for row in queries.rows(url, "facts", prefix="backup:")
+            },
+            "risk_halt": {
+                row["key"].partition(":")[2]: Reading(float(bool(row["value"].get("reason"))), f"halted: {row['value'].get('reason')}")
+                for row in queries.rows(url, "facts", prefix="halt:")
+            },
+        }
+        return Answer(facts, {"rows": sum(row["rows"] for row in offsets)})
+
+    def redis(self) -> Answer:
+        failures = self._failures.look(self._board.failures(), self._clock())
+        return Answer({"errors_per_hour": _counts(failures, "it failed {:,} times in the last hour")})
+
+    def streams(self) -> Answer:
+        now, url = self._clock(), self._knobs.database_url
+        found = survey(self._knobs, self._board, self._journal)["streams"]
+        paused = {row["venue"] for row in queries.rows(url, "venues_in_pause")}
+        awake = [stream for stream in found if stream["venue"] not in paused]
+        offsets = queries.offsets(url)
+        behind = {str(name): self._journal.next_id(name, offsets.get(str(name), "0-0")) for name in self._journal.streams()}
+        return Answer(
+            {
+                "venue_silence_seconds": self._silences(now, awake),
+                "stream_overdue_seconds": self._overdue(now, awake),
+                "backlog_age_seconds": {name: _waiting(now, next_id) for name, next_id in behind.items()},
+            }
+        )
+
+    def programs(self) -> Answer:
+        """Nothing where no supervisor of ours runs: containers are started again by their engine."""
+        known = states(self._home)
+        if not known:
+            return Answer()
+        restarts = self._restarts.look({program.name: program.restarts for program in known}, self._clock())
+        running = {program.name for program in known if program.state == "running"}
+        return Answer(
+            {
+                "program_down": {program.name: _down(program, running) for program in known},
+                "restarts_per_hour": _counts(restarts, "it was started again {:,} times in the last hour"),
+            },
+            {"restarts": sum(program.restarts for program in known)},
+        )
+
+    def machine(self) -> Answer:
+        disks, memory = disk_use(self._home), psutil.virtual_memory()
+        return Answer(
+            {
+                "disk_percent": disks,
+                "memory_percent": {
+                    "memory": Reading(memory.percent, f"{memory.percent:.0f} % of {memory.total / 2**30:.1f} GiB are in use")
+                },
+            }
+        )
+
+    def _age(self, now: float, at: float, words: str) -> Reading:
+        """Of something that has to happen again and again; what was before the watcher's time counts only from its beginning on."""
+        age, seen = max(0.0, now - at), now - self._began
+        return Reading(age, words.format(age) if at else words.format(seen), seen)
+
+    def _silences(self, now: float, streams: list[dict[str, Any]]) -> Readings:
+        """Of every venue to collect; one that lets in nobody without a login is told by `./farm status` alone."""
+        wanted = [name for name in self._knobs.collect if name in VENUES and not self._knobs.lacking(name, VENUES[name].login)]
+        ages = {name: [s["last_data_age_s"] for s in streams if s["venue"] == name and s["last_data_age_s"] is not None] for name in wanted}
+        there = {stream["venue"] for stream in streams}
+        newest = {name: now - min(known) if known else 0.0 for name, known in ages.items() if name in there}
+        return {name: self._age(now, at, "no data for {:.0f} s") for name, at in newest.items()}
+
+    def _overdue(self, now: float, streams: list[dict[str, Any]]) -> Readings:
+        """By place: the replica that was heard last counts."""
+        found: Readings = {}
+        for stream in streams:
+            name, age = StreamName.parse(stream["name"]), stream["last_data_age_s"]
+            allowed = VENUES[name.venue].channel(name.channel).idle_seconds
+            subject = f"{name.venue}:{name.channel}:{name.shard}"
+            if age is None:
+                continue
+            reading = Reading(
+                max(0.0, age - allowed), f"no data for {age:.0f} s, where {allowed:.0f} s are usual at most", now - self._began
+            )
+            found[subject] = min(found.get(subject, reading), reading, key=lambda one: one.value)
+        return found
+
+
+def _counts(counts: Mapping[str, int], words: str) -> Readings:
+    return {subject: Reading(float(count), words.format(count)) for subject, count in counts.items()}
+
+
+def _old(now: float, at: float) -> Reading:
+    hours = max(0.0, now - at) / 3600
+    return Reading(hours, f"the last backup is {hours:.1f} hours old")
+
+
+def _waiting(now: float, next_id: str | None) -> Reading:
+    """A journal id begins with the milliseconds at which it was appended."""
+    age = max(0.0, now - int(next_id.partition("-")[0]) / 1000) if next_id else 0.0
+    return Reading(age, f"the oldest entry has waited {age:.0f} s to be written")
+
+
+def _down(program: ProgramState, running: set[str]) -> Reading:
+    down = program.name not in running and not stands_in(program.name, running)
+    return Reading(float(down), f"it is {program.state}{f' ({program.problem})' if program.problem else ''}")
+
+
+@functools.cache
+def _folders(home: Path) -> tuple[Path, ...]:
+    return home, place(home / "postgres"), place(home / "redis")
+
+
+def disk_use(home: Path) -> Readings:
+    """folder -> percent, one folder a disk: spools and state, and where the servers keep their data."""
+    found: dict[int, tuple[str, Reading]] = {}
+    for folder in _folders(home):
+        if folder.is_dir():
+            used = shutil.disk_usage(folder)
+            percent = 100 * (used.total - used.free) / used.total
+            words = f"{percent:.0f} % of {used.total / 2**30:.0f} GiB are in use, {used.free / 2**30:.1f} GiB are free"
+            found.setdefault(folder.stat().st_dev, (str(folder), Reading(percent, words)))
+    return dict(found.values())

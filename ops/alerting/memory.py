@@ -1,0 +1,85 @@
+"""What the watcher remembers over its restarts, in FARM_HOME/alerts.json: no database is needed for it. `./farm alert list` and
+`./farm status` read the same file."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ops.alerting import outbox
+from ops.alerting.judge import Alert, Key
+from ops.alerting.outbox import Waiting
+
+FILE = "alerts.json"
+#: Alerts whose rows the database has not taken yet; beyond, the oldest are not recorded there.
+MOST_UNRECORDED = 1_000
+#: Alerts that the day's word lists.
+MOST_FIRED = 50
+
+
+@dataclass(slots=True)
+class Memory:
+    """Times are seconds of the epoch. `day`: figures at the day's last word. `fired`: what has fired since, in words."""
+
+    looked_at: float = 0.0
+    alerts: dict[Key, Alert] = field(default_factory=dict)
+    unrecorded: dict[tuple[str, str, float], Alert] = field(default_factory=dict)
+    waiting: list[Waiting] = field(default_factory=list)
+    trouble: dict[str, str] = field(default_factory=dict)
+    given_up: int = 0
+    day: dict[str, float] = field(default_factory=dict)
+    fired: list[str] = field(default_factory=list)
+
+    @property
+    def firing(self) -> list[Alert]:
+        return sorted(
+            (alert for alert in self.alerts.values() if alert.fired is not None and alert.ended is None), key=lambda one: one.since
+        )
+
+    def to_record(self, alert: Alert) -> None:
+        """Its row in the database shall say this."""
+        self.unrecorded[alert.rule, alert.subject, alert.since] = alert
+        while len(self.unrecorded) > MOST_UNRECORDED:
+            del self.unrecorded[next(iter(self.unrecorded))]
+
+
+def load(home: Path) -> Memory | None:
+    """None when there is none, or none that can be read: a watcher then begins anew."""
+    try:
+        document = json.loads((home / FILE).read_text(encoding="utf-8"))
+        return _parsed(document)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def save(home: Path, memory: Memory) -> None:
+    document = {
+        "looked_at": memory.looked_at,
+        "alerts": [asdict(alert) for alert in memory.alerts.values()],
+        "unrecorded": [asdict(alert) for alert in memory.unrecorded.values()],
+        "waiting": outbox.dumped(memory.waiting),
+        "trouble": memory.trouble,
+        "given_up": memory.given_up,
+        "day": memory.day,
+        "fired": memory.fired[:MOST_FIRED],
+    }
+    draft = home / f".{FILE}.new"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(document, file, ensure_ascii=False)
+    draft.replace(home / FILE)
+
+
+def _parsed(document: Mapping[str, Any]) -> Memory:
+    alerts, unrecorded = ([Alert(**one) for one in document[name]] for name in ("alerts", "unrecorded"))
+    return Memory(
+        looked_at=float(document["looked_at"]),
+        alerts={alert.key: alert for alert in alerts},
+        unrecorded={(alert.rule, alert.subject, alert.since): alert for alert in unrecorded},
+        waiting=outbox.loaded(document["waiting"]),
+        trouble=dict(document["trouble"]),
+        given_up=int(document["given_up"]),
+        day={name: float(value) for name, value in document["day"].items()},
+        fired=[str(words) for words in document["fired"]],
+    )
