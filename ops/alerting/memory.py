@@ -2,9 +2,11 @@
 `./farm status` read the same file."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,15 @@ from ops.alerting import outbox
 from ops.alerting.judge import Alert, Key
 from ops.alerting.outbox import Waiting
 
+log = logging.getLogger(__name__)
+
 FILE = "alerts.json"
 #: Alerts whose rows the database has not taken yet; beyond, the oldest are not recorded there.
 MOST_UNRECORDED = 1_000
 #: Alerts that the day's word lists.
 MOST_FIRED = 50
+#: What makes a row worth writing again; a value that goes on growing does not.
+CHANGING = ("severity", "fired", "ended", "sent", "last_sent")
 
 
 @dataclass(slots=True)
@@ -38,11 +44,22 @@ class Memory:
             (alert for alert in self.alerts.values() if alert.fired is not None and alert.ended is None), key=lambda one: one.since
         )
 
-    def to_record(self, alert: Alert) -> None:
-        """Its row in the database shall say this."""
+    def note(self, before: Alert | None, alert: Alert) -> None:
+        """Its row in the database shall say this, and the day's word that it fired."""
+        if alert.fired is None or (before is not None and _row(before) == _row(alert)):
+            return
         self.unrecorded[alert.rule, alert.subject, alert.since] = alert
         while len(self.unrecorded) > MOST_UNRECORDED:
-            del self.unrecorded[next(iter(self.unrecorded))]
+            (lost, *_) = self.unrecorded
+            del self.unrecorded[lost]
+            log.warning("Too many alerts wait for the database, and the oldest will have no row. alert=%s", lost)
+        if (before is None or before.fired is None) and len(self.fired) <= MOST_FIRED:
+            words = f"{datetime.fromtimestamp(alert.fired, UTC):%m-%d %H:%M} {alert.rule} {alert.subject}: {alert.words}"
+            self.fired.append(words if len(self.fired) < MOST_FIRED else "and more, which the table alerts has")
+
+
+def _row(alert: Alert) -> tuple[object, ...]:
+    return tuple(getattr(alert, name) for name in CHANGING)
 
 
 def load(home: Path) -> Memory | None:
@@ -63,7 +80,7 @@ def save(home: Path, memory: Memory) -> None:
         "trouble": memory.trouble,
         "given_up": memory.given_up,
         "day": memory.day,
-        "fired": memory.fired[:MOST_FIRED],
+        "fired": memory.fired,
     }
     draft = home / f".{FILE}.new"
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:

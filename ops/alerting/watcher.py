@@ -56,12 +56,7 @@ class Watcher:
         known = self.memory.alerts
         self.memory.alerts, messages, over = judge(self.rules.rules, facts, known, now, self._quiet)
         for alert in (*self.memory.alerts.values(), *over):
-            before = known.get(alert.key)
-            if alert.fired is not None and (before is None or _row(before) != _row(alert)):
-                self.memory.to_record(alert)
-            if alert.fired is not None and (before is None or before.fired is None):
-                self.memory.fired.append(f"{datetime.fromtimestamp(now, UTC):%m-%d %H:%M} {alert.rule} {alert.subject}: {alert.words}")
-        del self.memory.fired[memories.MOST_FIRED :]
+            self.memory.note(known.get(alert.key), alert)
         self._tell(messages, now)
         self._say_daily(now)
         self._keep_rows()
@@ -145,19 +140,13 @@ class Watcher:
 
     def _record(self) -> Answer:
         for key, alert in self._to_record:
-            row = {name: getattr(alert, name) for name in (*_KEY, *_CHANGING, "value", "words")}
+            row = {name: getattr(alert, name) for name in (*_KEY, *memories.CHANGING, "value", "words")}
             queries.run(self._knobs.database_url, "record_alert", **row)
             self._recorded.append((key, alert))
         return Answer()
 
 
 _KEY = ("rule", "subject", "since")
-#: What makes a row worth writing again; a value that goes on growing does not.
-_CHANGING = ("severity", "fired", "ended", "sent", "last_sent")
-
-
-def _row(alert: Alert) -> tuple[object, ...]:
-    return tuple(getattr(alert, name) for name in _CHANGING)
 
 
 def _away(source: Source, now: float) -> Reading:

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from core.journal import Journal
 from core.settings import Settings
 from db import queries
 from ops.alerting import memory
+from ops.alerting.notices import moment
 from ops.cli import environment
 from ops.cli.alert import troubles
 from ops.cli.console import out
@@ -45,7 +47,7 @@ def status(
         if as_json:
             print(json.dumps(found, ensure_ascii=False), flush=True)
         else:
-            out.print(render(found))
+            out.print(render(found, firing(home)))
         if not watch:
             raise typer.Exit(0 if found["healthy"] else 1)
         time.sleep(WATCH_SECONDS)
@@ -127,18 +129,25 @@ def _told(exc: Exception) -> str:
 
 def _watch(home: Path) -> None:
     try:
-        with Live(render(report(home)), console=out, screen=False, auto_refresh=False) as live:
+        with Live(render(report(home), firing(home)), console=out, screen=False, auto_refresh=False) as live:
             while True:
                 time.sleep(WATCH_SECONDS)
-                live.update(render(report(home)), refresh=True)
+                live.update(render(report(home), firing(home)), refresh=True)
     except KeyboardInterrupt:
         return
 
 
-def render(found: dict[str, Any]) -> RenderableType:
+def firing(home: Path) -> list[str]:
+    """What the watcher calls for help about now."""
+    known = memory.load(home)
+    return [f"alert: {one.rule} {one.subject}, since {moment(one.since)}" for one in known.firing] if known else []
+
+
+def render(found: dict[str, Any], alerts: Sequence[str] = ()) -> RenderableType:
     head = Text("healthy", style="bold green") if found["healthy"] else Text("not healthy", style="bold red")
     style = "yellow" if found["healthy"] else "red"
     parts: list[RenderableType] = [head, *(Text(f"  {reason}", style=style) for reason in found["reasons"])]
+    parts += [Text(f"  {words}", style="yellow") for words in alerts]
     if found["components"]:
         parts.append(_table(found["components"], ("name", "state", "pid", "restarts")))
     if found["streams"]:

@@ -2,7 +2,6 @@
 
 import json
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,15 +47,13 @@ def _login(_server: SMTP, _session: Session, _envelope: Envelope, _mechanism: st
 @contextmanager
 def mailbox() -> Iterator[Mailbox]:
     box = Mailbox()
-    options: dict[str, Any] = {"authenticator": _login, "auth_required": True, "auth_require_tls": False}
+    options: dict[str, Any] = {"authenticator": _login, "auth_require_tls": False}
     controller = Controller(box, hostname="127.0.0.1", port=box.port, server_hostname="localhost", **options)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Requiring AUTH while not requiring TLS")  # it is on the loopback
-        controller.start()
-        try:
-            yield box
-        finally:
-            controller.stop()
+    controller.start()
+    try:
+        yield box
+    finally:
+        controller.stop()
 
 
 @dataclass

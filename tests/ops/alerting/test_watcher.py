@@ -1,6 +1,8 @@
 """The loop as a whole: facts in, mails out, and what it remembers, with servers that are away or hang."""
 
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,8 @@ import pytest
 
 from core.settings import Settings
 from ops.alerting import memory, sources
-from ops.alerting.judge import Reading
+from ops.alerting.facts import Witnesses
+from ops.alerting.judge import Alert, Reading
 from ops.alerting.sources import Answer
 from ops.alerting.watcher import Watcher
 from tests.ops.alerting.peers import Mailbox
@@ -149,6 +152,23 @@ def test_a_server_that_hangs_is_the_alert_and_the_others_are_still_heard(
     assert "no answer for 31 s: no answer within" in mails.mails[1][1]
 
 
+def test_servers_that_take_connections_and_never_answer_are_told(
+    knobs: Callable[..., Settings], file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "PATIENCE_SECONDS", 0.5)
+    file.write_text(AWAY)
+    with socket.create_server(("127.0.0.1", 0)) as hole:
+        port = hole.getsockname()[1]
+        urls = {"database_url": f"postgresql+psycopg2://u:p@127.0.0.1:{port}/d", "redis_url": f"redis://127.0.0.1:{port}/0"}
+        settings = knobs(**urls, alerts_toml=str(file))
+        watcher = Watcher(settings, Witnesses(settings, tmp_path, NOON, lambda: NOON).asked(), NOON)
+        began = time.monotonic()
+        for seconds in (1, 31):
+            watcher.look(NOON + seconds)
+        assert time.monotonic() - began < 5
+    assert {alert.subject for alert in watcher.memory.firing} == {"PostgreSQL", "Redis"}
+
+
 def test_a_failing_question_is_a_server_that_does_not_answer(
     watch: Callable[..., Watched], file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -237,3 +257,12 @@ def test_a_memory_that_cannot_be_read_begins_anew(tmp_path: Path) -> None:
     for text in ("", "{}", '{"looked_at": "x"}', "[]"):
         (tmp_path / memory.FILE).write_text(text)
         assert memory.load(tmp_path) is None
+
+
+def test_what_waits_for_the_database_and_for_the_days_word_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    known = memory.Memory()
+    for number in range(memory.MOST_UNRECORDED + 1):
+        known.note(None, Alert("hot", str(number), "info", NOON, 1.0, "hot", "disk.md", fired=NOON))
+    assert len(known.unrecorded) == memory.MOST_UNRECORDED and ("hot", "0", NOON) not in known.unrecorded
+    assert "the oldest will have no row" in caplog.text
+    assert (len(known.fired), known.fired[-1]) == (memory.MOST_FIRED + 1, "and more, which the table alerts has")

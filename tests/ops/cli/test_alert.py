@@ -16,6 +16,7 @@ from ops.alerting.judge import Alert
 from ops.alerting.memory import Memory
 from ops.cli import environment
 from ops.cli.alert import troubles
+from ops.cli.status import firing
 from ops.local.ports import free_port
 from tests.ops.alerting.peers import Mailbox, mailbox
 
@@ -68,6 +69,7 @@ def test_the_list_is_what_the_watcher_knows(farm: Command, tmp_path: Path) -> No
     alert = Alert("disk", "/data", "warning", 1_795_348_800.0, 85.0, "85 % in use", "disk.md", 1_795_348_800.0, sent=1)
     pending = Alert("memory", "memory", "warning", 1_795_348_800.0, 95.0, "95 %", "memory.md")
     memory.save(tmp_path, Memory(time.time(), {alert.key: alert, pending.key: pending}, trouble={"1 (mailto)": "550 no"}, given_up=2))
+    assert firing(tmp_path) == ["alert: disk /data, since 2026-11-22 12:00:00 UTC"]
     status, out, err = farm("list")
     assert status == 0
     assert [word in out for word in ("warning", "/data", "2026-11-22 12:00:00 UTC", "85 % in use", "ops/runbooks/disk.md", "95 %")] == [
