@@ -12,6 +12,8 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from core.private import NotPrivate, read_private
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -152,12 +154,12 @@ def private_key(variable: str, name: str) -> str:
     """The PEM text of a key's file, relative to the checkout. Raises SettingsError, which never holds what is in the file."""
     path = ROOT / Path(name).expanduser()
     try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
-    except (OSError, ValueError) as exc:  # ValueError: what is no ASCII
+        text = read_private(path)
+    except NotPrivate as exc:
+        raise SettingsError(f"{variable}={name!r} cannot be used: {exc}") from None
+    except (OSError, ValueError) as exc:  # ValueError: what is no text
         raise SettingsError(f"{variable}={name!r} cannot be used: give a file with a private key as PEM ({type(exc).__name__})") from None
-    if mode & 0o077:
-        raise SettingsError(f"{variable}={name!r} cannot be used: only its owner may read a private key, so `chmod 600 {path}`")
-    if "PRIVATE KEY-----" not in text:
+    if "PRIVATE KEY-----" not in text or not text.isascii():
         raise SettingsError(f"{variable}={name!r} cannot be used: there is no private key as PEM in it")
     return text
 

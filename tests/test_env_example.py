@@ -18,7 +18,8 @@ COMPOSE = {
     "FLOWER_PASSWORD": ("", "and by which password"),
 }
 HEAD = """\
-# Every setting with its default. Copy to `.env` and uncomment what differs; both `./farm` and docker compose read that file.
+# Every setting with its default. `install -m 600 .env.example .env` and uncomment what differs; both `./farm` and docker compose read
+# that file. It holds secrets: `./farm` refuses one that others may read (`chmod 600 .env`).
 # What to collect stands in farm.toml.
 """
 Rows = list[tuple[str, str, str]]

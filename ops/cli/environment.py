@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from core.private import read_private
 from core.settings import ROOT, Settings
 from ops.cli import state as states
 from ops.cli.errors import Refused
@@ -55,9 +56,10 @@ def current(farm: Path, environ: Mapping[str, str] = os.environ) -> tuple[State,
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """NAME=value lines, quotes optional; raises Refused with the number of a line that is neither that nor a comment."""
+    """NAME=value lines, quotes optional. Raises NotPrivate where others may read them, and Refused with the number of a line that is
+    neither that nor a comment."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_private(path).splitlines()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as exc:
