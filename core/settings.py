@@ -37,15 +37,20 @@ class Collect:
     on_request: bool = False  # only where FARM_VENUES names the venue
 
 
-def _knob(default: Any, meaning: str) -> Any:
-    return field(default=default, metadata={"meaning": meaning})
+def _knob(default: Any, meaning: str, *, secret: bool = False) -> Any:
+    """`secret`: the value is or may hold a password; no message and no log tells it."""
+    return field(default=default, metadata={"meaning": meaning, "secret": secret}, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    database_url: str = _knob("postgresql+psycopg2://tapefarm:tapefarm@127.0.0.1:5432/tapefarm", "TimescaleDB, as an SQLAlchemy URL")
-    redis_url: str = _knob("redis://127.0.0.1:6379/0", "Redis for journal, board and broker")
-    broker_url: str = _knob("", "Redis for Celery messages; empty: the same as REDIS_URL")
+    database_url: str = _knob(
+        "postgresql+psycopg2://tapefarm:tapefarm@127.0.0.1:5432/tapefarm", "TimescaleDB, as an SQLAlchemy URL; programs write rows by it", secret=True
+    )
+    database_owner_url: str = _knob("", "the same database for migrations; empty: the same as DATABASE_URL", secret=True)
+    database_reader_url: str = _knob("", "the same database for `./farm psql`; empty: the same as DATABASE_URL", secret=True)
+    redis_url: str = _knob("redis://127.0.0.1:6379/0", "Redis for journal, board and broker", secret=True)
+    broker_url: str = _knob("", "Redis for Celery messages; empty: the same as REDIS_URL", secret=True)
     key_prefix: str = _knob("tapefarm", "every Redis key begins so; lets farms share a Redis")
     farm_home: str = _knob(".farm", "folder for spools and state, relative to the checkout")
     farm_toml: str = _knob("farm.toml", "what to collect, relative to the checkout")
@@ -111,6 +116,14 @@ class Settings:
         return _names(self.replicas_here) or self.replica_names
 
     @property
+    def migration_url(self) -> str:
+        return self.database_owner_url or self.database_url
+
+    @property
+    def reading_url(self) -> str:
+        return self.database_reader_url or self.database_url
+
+    @property
     def celery_broker_url(self) -> str:
         return self.broker_url or self.redis_url
 
@@ -173,8 +186,8 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             values[spec.name] = _parsed(name, environ[name], type(spec.default))
     endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL", "_ARCHIVE_URL")) and v}
     logins = {k: v for k, v in environ.items() if k.endswith(tuple(f"_{name}" for pair in _LOGINS for name in pair)) and v}
-    if "database_url" in values:
-        values["database_url"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values["database_url"])
+    for name in {"database_url", "database_owner_url", "database_reader_url"} & set(values):
+        values[name] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values[name])
     collect = read_farm_toml(ROOT / values.get("farm_toml", known["FARM_TOML"].default))
     chosen = {name.strip() for name in values.get("farm_venues", "").split(",")} - {""}
     recorded = {name: what for name, what in collect.items() if (name in chosen if chosen else not what.on_request)}

@@ -68,7 +68,7 @@ TABLE = [
     _part("ops.local", "core.private ops.local", "psutil supervisor"),
     _part("ops.cli", "core db ops tasks.survey venues", "psutil psycopg2 rich sqlalchemy typer"),
     _part("ops.verify", "core db ops.verify venues", "numpy psycopg2"),
-    _part("ops.docker", "core db.queries", "sqlalchemy"),
+    _part("ops.docker", "core db.queries db.roles", "alembic sqlalchemy"),
     _part("migrations"),
     _part("migrations.env", "core.settings db.engine db.tables", "alembic sqlalchemy"),
     _part("migrations.hypertables", "", "alembic"),

@@ -23,15 +23,22 @@ _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-in
 #: celeryconfig's soft shutdown, and time to finish the transaction.
 _WORKER_STOP_SECONDS = 30
 _STREAMER_STOP_SECONDS = 15
+#: For migrations, and for those who look.
+_OF_COMMANDS = ("DATABASE_OWNER_URL", "DATABASE_READER_URL")
 
 
 def of_servers(servers: Sequence[Server]) -> list[Program]:
     return [Program.of(server, stage=_SERVER_STAGES[server.name]) for server in servers]
 
 
+def environment_of(state: State) -> dict[str, str]:
+    """What a program sees: nothing by which it could do more than its work."""
+    return {name: value for name, value in state.environment.items() if name not in _OF_COMMANDS}
+
+
 def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Program]:
     """Everything but the servers."""
-    environment = state.environment
+    environment = environment_of(state)
     found = [_sandbox(home, state, rate)] if state.sandboxed else []
     found += [
         _worker("writers", ("writers",), knobs.writer_groups, environment),
@@ -65,7 +72,7 @@ def _celery(name: str, argv: Sequence[str], environment: Mapping[str, str], *, s
 def _flower(state: State) -> Program:
     # Bound to the loopback and unable to act on anything: that is why it asks for no password here.
     options = ("--address=127.0.0.1", f"--port={state.ports['flower']}", "--read_only=True", "--max_tasks=5000", "--logging=warning")
-    return _celery("flower", ("flower", *options), state.environment)
+    return _celery("flower", ("flower", *options), environment_of(state))
 
 
 def streamer_name(venue: str, replica: str) -> str:
