@@ -12,6 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from core.addresses import objection
 from core.private import NotPrivate, read_private
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,6 +78,10 @@ class Settings:
     http_timeout_seconds: float = _knob(10.0, "connect and read timeout of a REST call")
     gap_lookback_hours: float = _knob(48.0, "how far back a starting drain looks for the last id of an instrument")
     backfill_share: float = _knob(0.6, "of a venue's REST budget, what reading the past may use; the rest is for what happens now")
+
+    flower_address: str = _knob("127.0.0.1", "where Flower listens; anywhere but on the loopback it wants FLOWER_PASSWORD")
+    flower_user: str = _knob("farm", "who may look at Flower, where there is a password")
+    flower_password: str = _knob("", "and by which password; docker-compose.yml wants one", secret=True)
 
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and the like, as set
@@ -186,7 +191,9 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             values[spec.name] = _parsed(name, environ[name], type(spec.default))
     endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL", "_ARCHIVE_URL")) and v}
     logins = {k: v for k, v in environ.items() if k.endswith(tuple(f"_{name}" for pair in _LOGINS for name in pair)) and v}
-    for name in {"database_url", "database_owner_url", "database_reader_url"} & set(values):
+    for name in [name for name in values if name.endswith("_url")]:
+        if reason := objection(values[name]):
+            raise SettingsError(f"{name.upper()} cannot be used: {reason}")
         values[name] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values[name])
     collect = read_farm_toml(ROOT / values.get("farm_toml", known["FARM_TOML"].default))
     chosen = {name.strip() for name in values.get("farm_venues", "").split(",")} - {""}

@@ -17,8 +17,6 @@ COMPOSE = {
     "POSTGRES_READER_PASSWORD": ("", "password of tapefarm_reader, who may read everything; without it nobody logs in so"),
     "POSTGRES_CONSOLE_PASSWORD": ("", "password of tapefarm_console, likewise, whose statements end after 15 s"),
     "REDIS_PASSWORD": ("", "password of Redis (letters and digits)"),
-    "FLOWER_USER": ("farm", "who may look at Flower"),
-    "FLOWER_PASSWORD": ("", "and by which password"),
 }
 HEAD = """\
 # Every setting with its default. `install -m 600 .env.example .env` and uncomment what differs; both `./farm` and docker compose read

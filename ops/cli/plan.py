@@ -21,6 +21,8 @@ RUNTIME = ROOT / ".farm" / "runtime"
 
 
 DEFAULT_RATE = 500.0
+#: Reached from this machine alone.
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, 
         raise Refused(f"{name} is set and DATABASE_URL is not: set it too, or neither.", status=2)
     # A venue on request is collected where it is asked for by name.
     knobs = settings.load({**given, "FARM_VENUES": ",".join(wish.venues)} if wish.venues else given)
+    if knobs.flower_address not in LOOPBACK and not (knobs.flower_user and knobs.flower_password):
+        raise Refused(f"FLOWER_ADDRESS={knobs.flower_address!r} shows the farm to others: set FLOWER_USER and FLOWER_PASSWORD too.", status=2)
+    if "," in knobs.flower_password or {",", ":"} & set(knobs.flower_user):
+        raise Refused("FLOWER_USER and FLOWER_PASSWORD cannot be used: leave out commas, and colons of the name.", status=2)
     venues = chosen_venues(wish, knobs)
     sandboxed = () if wish.live else tuple(venue for venue in venues if not _elsewhere(venue, given))
     wanted = [name for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")) if variable not in given]

@@ -23,8 +23,8 @@ _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-in
 #: celeryconfig's soft shutdown, and time to finish the transaction.
 _WORKER_STOP_SECONDS = 30
 _STREAMER_STOP_SECONDS = 15
-#: For migrations, and for those who look.
-_OF_COMMANDS = ("DATABASE_OWNER_URL", "DATABASE_READER_URL")
+#: For migrations, for those who look, and for Flower, which is given it in its own words.
+_OF_COMMANDS = ("DATABASE_OWNER_URL", "DATABASE_READER_URL", "FLOWER_PASSWORD")
 
 
 def of_servers(servers: Sequence[Server]) -> list[Program]:
@@ -45,7 +45,7 @@ def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Prog
         _worker("collectors", ("metadata", "snapshots"), 2, environment),
         _worker("maintenance", ("backfill", "maintenance"), 1, environment),
         _celery("beat", ("beat",), environment),
-        _flower(state),
+        _flower(state, knobs),
     ]
     found += [streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
     return found
@@ -69,10 +69,12 @@ def _celery(name: str, argv: Sequence[str], environment: Mapping[str, str], *, s
     return Program(name, whole, ROOT, environment, stage=CONTROL, stop_seconds=stop_seconds)
 
 
-def _flower(state: State) -> Program:
-    # Bound to the loopback and unable to act on anything: that is why it asks for no password here.
-    options = ("--address=127.0.0.1", f"--port={state.ports['flower']}", "--read_only=True", "--max_tasks=5000", "--logging=warning")
-    return _celery("flower", ("flower", *options), environment_of(state))
+def _flower(state: State, knobs: Settings) -> Program:
+    # On the loopback, unable to act on anything, it may go without a password; settings refuse that elsewhere.
+    options = ("--read_only=True", "--max_tasks=5000", "--logging=warning")
+    where = (f"--address={knobs.flower_address}", f"--port={state.ports['flower']}")
+    login = {"FLOWER_BASIC_AUTH": f"{knobs.flower_user}:{knobs.flower_password}"} if knobs.flower_password else {}
+    return _celery("flower", ("flower", *where, *options), {**environment_of(state), **login})
 
 
 def streamer_name(venue: str, replica: str) -> str:

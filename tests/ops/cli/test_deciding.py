@@ -144,6 +144,34 @@ def test_a_farm_that_was_never_started(tmp_path: Path) -> None:
     assert found == {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x", "FARM_HOME": str(tmp_path)}
 
 
+# --- Flower
+def test_flower_is_shown_to_others_behind_a_password_only(tmp_path: Path, given: dict[str, str]) -> None:
+    for setting in ({}, {"FLOWER_PASSWORD": ""}, {"FLOWER_PASSWORD": "x,y"}):
+        with pytest.raises(Refused, match="FLOWER_PASSWORD"):
+            make(tmp_path, given | {"FLOWER_ADDRESS": "0.0.0.0"} | setting)
+    made = make(tmp_path, given | {"FLOWER_ADDRESS": "0.0.0.0", "FLOWER_USER": "me", "FLOWER_PASSWORD": "hidden"})
+    found = {program.name: program for program in programs.of_farm(made.home, made.state, made.knobs, 0)}
+    flower = found.pop("flower")
+    assert "--address=0.0.0.0" in flower.argv and flower.env["FLOWER_BASIC_AUTH"] == "me:hidden"
+    assert "hidden" not in " ".join(flower.argv)
+    assert not [name for name, program in found.items() if "hidden" in str(dict(program.env))], "nobody else needs it"
+
+
+def test_programs_are_given_no_way_to_be_the_owner(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given | {"DATABASE_OWNER_URL": "postgresql://owner:hidden@db/x", "DATABASE_READER_URL": "postgresql://r:hidden@db/x"})
+    for program in programs.of_farm(made.home, made.state, made.knobs, 0):
+        assert "hidden" not in str(dict(program.env)), program.name
+    assert made.knobs.migration_url == "postgresql+psycopg2://owner:hidden@db/x"
+    with pytest.raises(Refused, match="DATABASE_URL is not"):
+        make(tmp_path, {"DATABASE_OWNER_URL": "postgresql://owner:hidden@db/x", "REDIS_URL": "redis://r"})
+
+
+def test_another_database_is_not_read_as_the_farms_own(tmp_path: Path) -> None:
+    state.save(tmp_path, State(environment={"DATABASE_URL": "postgresql://a", "DATABASE_READER_URL": "postgresql://b", "REDIS_URL": "redis://c"}))
+    assert environment.current(tmp_path, {})[1]["DATABASE_READER_URL"] == "postgresql://b"
+    assert "DATABASE_READER_URL" not in environment.current(tmp_path, {"DATABASE_URL": "postgresql://d"})[1]
+
+
 # --- venues and endpoints
 FARM_TOML = '[venues.binance]\nchannels = ["aggTrade"]\n'
 
