@@ -17,7 +17,7 @@ from core.journal import Journal
 from core.settings import Settings
 from db import queries
 from ops.cli import environment
-from ops.cli.console import out
+from ops.cli.console import cell, out
 from ops.cli.errors import AWAY, Refused, sentence
 from ops.cli.programs import FIRST_REPLICA
 from ops.local.errors import LocalError
@@ -149,5 +149,5 @@ def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
         numeric = isinstance(rows[0][column], int | float)
         table.add_column(column.replace("_", " "), justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*("–" if row[column] is None else str(row[column]) for column in columns))
+        table.add_row(*(cell(row[column]) for column in columns))
     return table

@@ -96,7 +96,7 @@ def test_the_farm_has_been_through_trouble(guarded: Guarded) -> None:
     with closing(redisdb.connect(guarded.environ["REDIS_URL"], timeout_seconds=5)) as client:
         client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
     log = guarded.farm.home / "logs" / "worker-writers.log"
-    eventually(lambda: b"terminating connection" in log.read_bytes(), log.read_text)
+    eventually(lambda: b"drain interrupted" in log.read_bytes(), log.read_text)
     eventually(lambda: guarded.farm.run("status").returncode == 0, guarded.farm.status)
 
 
