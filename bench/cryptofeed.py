@@ -41,7 +41,18 @@ def environment(lab: Lab) -> Path:
     if stamp.exists() and stamp.read_bytes() == PINS.read_bytes():
         return python
     lab.say("installing cryptofeed into a virtual environment of its own")
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check", "-r", str(PINS)]
+    install = [
+        str(python),
+        "-m",
+        "pip",
+        "install",
+        "--require-hashes",
+        "--quiet",
+        "--no-input",
+        "--disable-pip-version-check",
+        "-r",
+        str(PINS),
+    ]
     for argv in ([sys.executable, "-m", "venv", "--clear", str(VENV)], install):
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False)
         if done.returncode:

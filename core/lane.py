@@ -4,6 +4,7 @@ A thread that sleeps between flushes is woken with cold caches twice a flush, wh
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
@@ -58,7 +59,7 @@ class Lane:
         if path := target.get("path"):
             await loop.create_unix_connection(lambda: wire, path)
         else:
-            secure = True if self._url.startswith("rediss:") else None
+            secure = ssl.create_default_context(cafile=target.get("ssl_ca_certs")) if self._url.startswith("rediss:") else None
             await loop.create_connection(lambda: wire, target.get("host", "localhost"), target.get("port", 6379), ssl=secure)
         password, user = target.get("password"), target.get("username")
         login = [("AUTH", user, password) if user else ("AUTH", password)] if password else []

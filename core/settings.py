@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from core import timetable
+from core.addresses import objection
+from core.private import NotPrivate, read_private
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,14 +40,21 @@ class Collect:
 
 
 def _knob(default: Any, meaning: str, *, secret: bool = False) -> Any:
-    return field(default=default, repr=not secret, metadata={"meaning": meaning})
+    """`secret`: the value is or may hold a password; no message and no log tells it."""
+    return field(default=default, metadata={"meaning": meaning, "secret": secret}, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    database_url: str = _knob("postgresql+psycopg2://tapefarm:tapefarm@127.0.0.1:5432/tapefarm", "TimescaleDB, as an SQLAlchemy URL")
-    redis_url: str = _knob("redis://127.0.0.1:6379/0", "Redis for journal, board and broker")
-    broker_url: str = _knob("", "Redis for Celery messages; empty: the same as REDIS_URL")
+    database_url: str = _knob(
+        "postgresql+psycopg2://tapefarm:tapefarm@127.0.0.1:5432/tapefarm",
+        "TimescaleDB, as an SQLAlchemy URL; programs write rows by it",
+        secret=True,
+    )
+    database_owner_url: str = _knob("", "the same database for migrations; empty: the same as DATABASE_URL", secret=True)
+    database_reader_url: str = _knob("", "the same database for `./farm psql`; empty: the same as DATABASE_URL", secret=True)
+    redis_url: str = _knob("redis://127.0.0.1:6379/0", "Redis for journal, board and broker", secret=True)
+    broker_url: str = _knob("", "Redis for Celery messages; empty: the same as REDIS_URL", secret=True)
     key_prefix: str = _knob("tapefarm", "every Redis key begins so; lets farms share a Redis")
     farm_home: str = _knob(".farm", "folder for spools and state, relative to the checkout")
     farm_toml: str = _knob("farm.toml", "what to collect, relative to the checkout")
@@ -83,6 +92,10 @@ class Settings:
     alert_test_cron: str = _knob("0 9 * * *", "when the farm says that all is well, as a line of a crontab in UTC; off: never")
     alert_quiet: str = _knob("", "22:00-07:00, UTC: what is not critical waits till it ends; `22:00-07:00 warning` lets warnings pass too")
     alert_runbooks_url: str = _knob("", "where ops/runbooks/ can be read, for the links in alerts; empty: the folder on this machine")
+
+    flower_address: str = _knob("127.0.0.1", "where Flower listens; anywhere but on the loopback it wants FLOWER_PASSWORD")
+    flower_user: str = _knob("farm", "who may look at Flower, where there is a password")
+    flower_password: str = _knob("", "and by which password; docker-compose.yml wants one", secret=True)
 
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and the like, as set
@@ -130,6 +143,14 @@ class Settings:
         return _names(self.replicas_here) or self.replica_names
 
     @property
+    def migration_url(self) -> str:
+        return self.database_owner_url or self.database_url
+
+    @property
+    def reading_url(self) -> str:
+        return self.database_reader_url or self.database_url
+
+    @property
     def celery_broker_url(self) -> str:
         return self.broker_url or self.redis_url
 
@@ -173,12 +194,12 @@ def private_key(variable: str, name: str) -> str:
     """The PEM text of a key's file, relative to the checkout. Raises SettingsError, which never holds what is in the file."""
     path = ROOT / Path(name).expanduser()
     try:
-        mode, text = path.stat().st_mode, path.read_text(encoding="ascii")
-    except (OSError, ValueError) as exc:  # ValueError: what is no ASCII
+        text = read_private(path)
+    except NotPrivate as exc:
+        raise SettingsError(f"{variable}={name!r} cannot be used: {exc}") from None
+    except (OSError, ValueError) as exc:  # ValueError: what is no text
         raise SettingsError(f"{variable}={name!r} cannot be used: give a file with a private key as PEM ({type(exc).__name__})") from None
-    if mode & 0o077:
-        raise SettingsError(f"{variable}={name!r} cannot be used: only its owner may read a private key, so `chmod 600 {path}`")
-    if "PRIVATE KEY-----" not in text:
+    if "PRIVATE KEY-----" not in text or not text.isascii():
         raise SettingsError(f"{variable}={name!r} cannot be used: there is no private key as PEM in it")
     return text
 
@@ -192,8 +213,10 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
             values[spec.name] = _parsed(name, environ[name], type(spec.default))
     endpoints = {k: v.rstrip("/") for k, v in environ.items() if k.endswith(("_WS_URL", "_REST_URL", "_ARCHIVE_URL")) and v}
     logins = {k: v for k, v in environ.items() if k.endswith(tuple(f"_{name}" for pair in _LOGINS for name in pair)) and v}
-    if "database_url" in values:
-        values["database_url"] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values["database_url"])
+    for name in [name for name in values if name.endswith("_url")]:
+        if reason := objection(values[name]):
+            raise SettingsError(f"{name.upper()} cannot be used: {reason}")
+        values[name] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values[name])
     collect = read_farm_toml(ROOT / values.get("farm_toml", known["FARM_TOML"].default))
     chosen = {name.strip() for name in values.get("farm_venues", "").split(",")} - {""}
     recorded = {name: what for name, what in collect.items() if (name in chosen if chosen else not what.on_request)}

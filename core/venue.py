@@ -180,7 +180,8 @@ class Control:
     answer: str = ""
     #: it takes part in the numbering of data frames, so it goes into the journal like one
     keep: bool = False
-    #: of an answer to a login: whether it is in force; `renewal` is the text that renews it, to be sent after `renew_seconds`
+    #: of an answer to a login: whether it is in force; `message` then is what the operator is to know of the key, and `renewal` is the text
+    #: that renews it, to be sent after `renew_seconds`
     login: bool | None = None
     renewal: str = field(default="", repr=False)
     renew_seconds: float = 0.0

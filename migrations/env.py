@@ -12,13 +12,13 @@ MIGRATION_LOCK = 7_301_042
 
 
 def _offline() -> None:
-    context.configure(url=settings.load().database_url, target_metadata=metadata, literal_binds=True)
+    context.configure(url=settings.load().migration_url, target_metadata=metadata, literal_binds=True)
     with context.begin_transaction():
         context.run_migrations()
 
 
 def _online() -> None:
-    with engine(settings.load().database_url).connect() as connection:
+    with engine(settings.load().migration_url).connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.commit()
         try:

@@ -125,7 +125,8 @@ class Connection:
             return
         if control.keep:
             self._add(frame)
-        level = logging.WARNING if control.type in ("error", "closing") else logging.DEBUG
+        # A login that is answered with a remark: of what its key may do.
+        level = logging.WARNING if control.type in ("error", "closing") or (control.login and control.message) else logging.DEBUG
         log.log(level, "protocol frame id=%s type=%s message=%s", self.id, control.type, control.message)
         self._perform(self.session.control(control, self._clock()))
 

@@ -12,6 +12,7 @@ from celery.bin.celery import celery as celery_command
 
 import celeryconfig
 from core.settings import documented, read_farm_toml
+from ops.docker import migrate
 from ops.docker.health import CHECKS
 from ops.local.redis import _TEMPLATE as EMBEDDED_REDIS
 from venues import VENUES
@@ -25,6 +26,9 @@ DOCKERFILE = (ROOT / "ops" / "Dockerfile").read_text(encoding="utf-8")
 
 #: Variables that other programs read, and which.
 FOREIGN = {"FLOWER_BASIC_AUTH": "flower"}
+
+#: Passwords that stand in .env and that a program sees only where it needs them.
+PASSWORDS = {*migrate.PASSWORDS.values(), "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD"}
 
 # --- the format -----------------------------------------------------------------------------------------------------------
 TEXT, WORDS = {"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}
@@ -146,7 +150,7 @@ def test_each_streamer_has_a_second_replica_on_request_that_differs_in_its_name_
 
 def test_there_is_one_beat_and_one_migration() -> None:
     assert [name for name, service in APP.items() if "beat" in service["command"]] == ["beat"]
-    assert [name for name, service in APP.items() if "alembic" in service["command"]] == ["migrate"]
+    assert [name for name, service in APP.items() if "ops.docker.migrate" in service["command"]] == ["migrate"]
     for name in set(APP) - {"migrate"}:
         assert APP[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}, name
 
@@ -166,7 +170,7 @@ def test_a_celery_command_has_options_that_celery_knows(name: str) -> None:
 def test_every_variable_of_ours_is_a_setting() -> None:
     # Of the streamers that are written down: a service whose venue was deleted does no harm.
     keys = {f"{name.removeprefix('streamer-').removesuffix('-b').upper()}_PRIVATE_KEY_FILE" for name in APP if name.startswith("streamer-")}
-    known = {name for name, _, _ in documented()} | set(FOREIGN) | keys
+    known = {name for name, _, _ in documented()} | set(FOREIGN) | keys | PASSWORDS
     for name, service in APP.items():
         assert set(service["environment"]) <= known, name
 
@@ -182,8 +186,18 @@ def test_a_private_key_is_a_secret_of_those_who_sign() -> None:
 
 def test_no_password_stands_in_the_file() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    for name in ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD"):
+    for name in ("POSTGRES_PASSWORD", "POSTGRES_WRITER_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD"):
         assert set(re.findall(rf"\$\{{{name}([^}}]*)\}}", text)) == {f":?set {name} in .env"}, "an unset password must stop the start"
+
+
+def test_only_the_migration_knows_the_owner_and_the_roles() -> None:
+    assert f":{'${POSTGRES_PASSWORD'}" in APP["migrate"]["environment"]["DATABASE_OWNER_URL"]
+    for name, service in APP.items():
+        environment = service["environment"]
+        assert environment["DATABASE_URL"].startswith("postgresql+psycopg2://tapefarm_writer:${POSTGRES_WRITER_PASSWORD")
+        wanted = set(migrate.PASSWORDS.values()) if name == "migrate" else set()
+        assert {password for password in PASSWORDS if environment[password]} == wanted, "the whole of .env comes along"
+        assert name == "migrate" or "DATABASE_OWNER_URL" not in environment
 
 
 def test_redis_promises_what_the_embedded_one_promises() -> None:

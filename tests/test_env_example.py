@@ -12,13 +12,15 @@ ROOT = Path(__file__).resolve().parents[1]
 
 #: Variables of docker-compose.yml alone; those without a default must be set.
 COMPOSE = {
-    "POSTGRES_PASSWORD": ("", "password of the database (letters and digits: it stands in a URL)"),
+    "POSTGRES_PASSWORD": ("", "password of the database's owner (letters and digits: it stands in a URL)"),
+    "POSTGRES_WRITER_PASSWORD": ("", "password of tapefarm_writer, by which the programs write rows (letters and digits)"),
+    "POSTGRES_READER_PASSWORD": ("", "password of tapefarm_reader, who may read everything; without it nobody logs in so"),
+    "POSTGRES_CONSOLE_PASSWORD": ("", "password of tapefarm_console, likewise, whose statements end after 15 s"),
     "REDIS_PASSWORD": ("", "password of Redis (letters and digits)"),
-    "FLOWER_USER": ("farm", "who may look at Flower"),
-    "FLOWER_PASSWORD": ("", "and by which password"),
 }
 HEAD = """\
-# Every setting with its default. Copy to `.env` and uncomment what differs; both `./farm` and docker compose read that file.
+# Every setting with its default. `install -m 600 .env.example .env` and uncomment what differs; both `./farm` and docker compose read
+# that file. It holds secrets: `./farm` refuses one that others may read (`chmod 600 .env`).
 # What to collect stands in farm.toml.
 """
 Rows = list[tuple[str, str, str]]
@@ -29,7 +31,10 @@ def rendered() -> str:
         ("settings", documented()),
         ("where the venues are; another server of the same protocol may take their place", _endpoints()),
         ("ports of ./farm up on this machine; a taken one is passed over unless it is set here", _ports()),
-        ("docker-compose.yml only; those without a value must be set", [(name, *row) for name, row in COMPOSE.items()]),
+        (
+            "docker-compose.yml only; without a value they must be set, but for those that say otherwise",
+            [(name, *row) for name, row in COMPOSE.items()],
+        ),
     ]
     return HEAD + "".join(f"\n# --- {title}\n" + "".join(map(_lines, rows)) for title, rows in parts)
 

@@ -19,7 +19,7 @@ from core.settings import Settings
 from db import backfills, engine, queries
 from db.backfills import Job
 from ops.cli import environment
-from ops.cli.console import err, out
+from ops.cli.console import cell, err, out
 from ops.cli.errors import Refused
 from venues import VENUES
 
@@ -197,7 +197,7 @@ def _list(knobs: Settings, *, as_json: bool) -> None:
             "from_at": f"{row['from_at']:%Y-%m-%d %H:%M}",
             "to_at": f"{row['to_at']:%Y-%m-%d %H:%M}",
         }
-        table.add_row(*("–" if shown[name] is None else str(shown[name]) for name in _FIELDS))
+        table.add_row(*(cell(shown[name]) for name in _FIELDS))
     out.print(table)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 
+from core.private import read_private
 from core.settings import ROOT, Settings
 from ops.cli import state as states
 from ops.cli.errors import Refused
@@ -17,6 +18,8 @@ DEFAULT_PORTS = {"postgres": 54329, "redis": 63799, "sandbox": 18080, "flower": 
 _SETTINGS = {field.name.upper() for field in fields(Settings) if "meaning" in field.metadata}
 #: What each venue may have: endpoints, and a login (the state that keeps it is for the owner only).
 _OF_A_VENUE = ("_WS_URL", "_REST_URL", "_ARCHIVE_URL", "_CLIENT_ID", "_CLIENT_SECRET", "_KEY_ID", "_PRIVATE_KEY_FILE")
+#: They go with DATABASE_URL: another one of it means another database.
+_SAME_DATABASE = ("DATABASE_OWNER_URL", "DATABASE_READER_URL")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 
@@ -51,13 +54,16 @@ def current(farm: Path, environ: Mapping[str, str] = os.environ) -> tuple[State,
         if not {"DATABASE_URL", "REDIS_URL"} <= set(chosen):
             raise Refused("This farm has not been started yet: `./farm up` starts it.")
         return State(), {**chosen, "FARM_HOME": str(farm)}
-    return state, {**state.environment, **_settings_in(environ), "FARM_HOME": str(farm)}
+    own = _settings_in(environ)
+    known = {name: value for name, value in state.environment.items() if not (name in _SAME_DATABASE and "DATABASE_URL" in own)}
+    return state, {**known, **own, "FARM_HOME": str(farm)}
 
 
 def read_dotenv(path: Path) -> dict[str, str]:
-    """NAME=value lines, quotes optional; raises Refused with the number of a line that is neither that nor a comment."""
+    """NAME=value lines, quotes optional. Raises NotPrivate where others may read them, and Refused with the number of a line that is
+    neither that nor a comment."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_private(path).splitlines()
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as exc:

@@ -8,6 +8,7 @@ import errno
 import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
 
+from core.private import NotPrivate
 from core.redisdb import RedisError
 from core.settings import SettingsError
 from ops.local.errors import LocalError
@@ -32,6 +33,8 @@ def sentence(exc: BaseException) -> tuple[str, int] | None:
             return str(exc), exc.status
         case LocalError():
             return str(exc), 1
+        case NotPrivate():
+            return str(exc), 2
         case SettingsError():
             return str(exc), 2
         case RedisError():

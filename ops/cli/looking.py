@@ -30,10 +30,14 @@ def logs(
     os.execvp("tail", ["tail", "-n", str(lines), *(["-F"] if follow else []), str(layout.log(name))])  # noqa: S606
 
 
-def psql(context: typer.Context) -> None:
-    """Open psql on the farm's database; arguments are psql's."""
+def psql(
+    context: typer.Context,
+    write: bool = typer.Option(False, "--write", help="As the owner of the tables, who may change everything."),
+) -> None:
+    """Open psql on the farm's database, for reading; arguments are psql's."""
     _, values = environment.current(environment.home())
-    url = make_url(settings.load(values).database_url)
+    knobs = settings.load(values)
+    url = make_url(knobs.migration_url if write else knobs.reading_url)
     own = place(RUNTIME.absolute()) / tree.PROGRAMS / "psql"
     program = str(own) if own.exists() else shutil.which("psql")
     if program is None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from core import settings
 from core.settings import ROOT, Settings
+from db import roles
 from ops.cli import ports
 from ops.cli.errors import Refused
 from ops.cli.state import State
@@ -20,6 +21,8 @@ RUNTIME = ROOT / ".farm" / "runtime"
 
 
 DEFAULT_RATE = 500.0
+#: Reached from this machine alone.
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,16 @@ class Plan:
 
 def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, running: set[str], say: Say) -> Plan:
     """Decide and prepare; `running` are programs of this farm that run already and keep their ports. Raises Refused, LocalError, SettingsError."""
+    for name in {"DATABASE_OWNER_URL", "DATABASE_READER_URL"} & set(given) if "DATABASE_URL" not in given else ():
+        raise Refused(f"{name} is set and DATABASE_URL is not: set it too, or neither.", status=2)
     # A venue on request is collected where it is asked for by name.
     knobs = settings.load({**given, "FARM_VENUES": ",".join(wish.venues)} if wish.venues else given)
+    if knobs.flower_address not in LOOPBACK and not (knobs.flower_user and knobs.flower_password):
+        raise Refused(
+            f"FLOWER_ADDRESS={knobs.flower_address!r} shows the farm to others: set FLOWER_USER and FLOWER_PASSWORD too.", status=2
+        )
+    if "," in knobs.flower_password or {",", ":"} & set(knobs.flower_user):
+        raise Refused("FLOWER_USER and FLOWER_PASSWORD cannot be used: leave out commas, and colons of the name.", status=2)
     venues = chosen_venues(wish, knobs)
     sandboxed = () if wish.live else tuple(venue for venue in venues if not _elsewhere(venue, given))
     wanted = [name for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")) if variable not in given]
@@ -75,7 +86,9 @@ def environment_of(
     home: Path, given: Mapping[str, str], servers: Sequence[Server], sandboxed: Sequence[str], sandbox_port: int
 ) -> dict[str, str]:
     """What every program of the farm sees, and the other commands and tests too."""
-    urls = {{"postgres": "DATABASE_URL", "redis": "REDIS_URL"}[server.name]: server.url for server in servers}
+    urls: dict[str, str] = {}
+    for server in servers:
+        urls |= _roles(server.url) if server.name == "postgres" else {"REDIS_URL": server.url}
     endpoints, logins = {}, {}
     for venue in sandboxed:
         endpoints[f"{venue.upper()}_WS_URL"] = f"ws://127.0.0.1:{sandbox_port}/{venue}"
@@ -86,6 +99,15 @@ def environment_of(
             logins[f"{venue.upper()}_KEY_ID"] = "sandbox"
             logins[f"{venue.upper()}_PRIVATE_KEY_FILE"] = str(home / "sandbox" / "keys" / f"{venue}.pem")
     return {**endpoints, **urls, **given, **logins, "FARM_HOME": str(home)}
+
+
+def _roles(url: str) -> dict[str, str]:
+    """Our own database, as those who make its tables, write rows and read them see it; over its socket none of them has a password."""
+    return {
+        "DATABASE_URL": roles.url_of(url, roles.WRITER),
+        "DATABASE_OWNER_URL": url,
+        "DATABASE_READER_URL": roles.url_of(url, roles.READER),
+    }
 
 
 def _elsewhere(venue: str, given: Mapping[str, str]) -> bool:

@@ -26,25 +26,32 @@ _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-in
 #: celeryconfig's soft shutdown, and time to finish the transaction.
 _WORKER_STOP_SECONDS = 30
 _STREAMER_STOP_SECONDS = 15
+#: For migrations, for those who look, for Flower, which is given it in its own words, and for the watcher alone.
+_WITHHELD = ("DATABASE_OWNER_URL", "DATABASE_READER_URL", "FLOWER_PASSWORD", "ALERT_URLS")
 
 
 def of_servers(servers: Sequence[Server]) -> list[Program]:
     return [Program.of(server, stage=_SERVER_STAGES[server.name]) for server in servers]
 
 
+def environment_of(state: State) -> dict[str, str]:
+    """What a program sees: nothing by which it could do more than its work."""
+    return {name: value for name, value in state.environment.items() if name not in _WITHHELD}
+
+
 def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Program]:
     """Everything but the servers."""
-    environment = state.environment
+    environment = environment_of(state)
     found = [_sandbox(home, state, rate)] if state.sandboxed else []
     found += [
         _worker("writers", ("writers",), knobs.writer_groups, environment),
         _worker("collectors", ("metadata", "snapshots"), 2, environment),
         _worker("maintenance", ("backfill", "maintenance"), 1, environment),
         _celery("beat", ("beat",), environment),
-        _flower(state),
+        _flower(state, knobs),
     ]
     found += [streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
-    return [*found, _watcher(environment)]
+    return [*found, _watcher(state)]
 
 
 def _sandbox(home: Path, state: State, rate: float) -> Program:
@@ -62,22 +69,22 @@ def _worker(name: str, queues: Sequence[str], processes: int, environment: Mappi
 
 def _celery(name: str, argv: Sequence[str], environment: Mapping[str, str], *, stop_seconds: int = 10) -> Program:
     whole = [sys.executable, "-m", "celery", "-A", "tasks", *argv]
-    return Program(name, whole, ROOT, _untold(environment), stage=CONTROL, stop_seconds=stop_seconds)
+    return Program(name, whole, ROOT, environment, stage=CONTROL, stop_seconds=stop_seconds)
 
 
-def _watcher(environment: Mapping[str, str]) -> Program:
+def _watcher(state: State) -> Program:
+    """Who is told is its business alone: the URLs hold passwords."""
+    urls = {name: value for name, value in state.environment.items() if name == "ALERT_URLS"}
+    environment = {**environment_of(state), **urls}
     return Program(WATCHER_NAME, [sys.executable, "-m", "ops.alerting"], ROOT, environment, stage=WATCHER)
 
 
-def _untold(environment: Mapping[str, str]) -> dict[str, str]:
-    """Who is told is the watcher's business alone: the URLs hold passwords."""
-    return {name: value for name, value in environment.items() if name != "ALERT_URLS"}
-
-
-def _flower(state: State) -> Program:
-    # Bound to the loopback and unable to act on anything: that is why it asks for no password here.
-    options = ("--address=127.0.0.1", f"--port={state.ports['flower']}", "--read_only=True", "--max_tasks=5000", "--logging=warning")
-    return _celery("flower", ("flower", *options), state.environment)
+def _flower(state: State, knobs: Settings) -> Program:
+    # On the loopback, unable to act on anything, it may go without a password; settings refuse that elsewhere.
+    options = ("--read_only=True", "--max_tasks=5000", "--logging=warning")
+    where = (f"--address={knobs.flower_address}", f"--port={state.ports['flower']}")
+    login = {"FLOWER_BASIC_AUTH": f"{knobs.flower_user}:{knobs.flower_password}"} if knobs.flower_password else {}
+    return _celery("flower", ("flower", *where, *options), {**environment_of(state), **login})
 
 
 def streamer_name(venue: str, replica: str) -> str:
@@ -86,7 +93,7 @@ def streamer_name(venue: str, replica: str) -> str:
 
 def streamer(venue: str, replica: str, environment: Mapping[str, str]) -> Program:
     argv = [sys.executable, "-m", "streamers", venue, *([] if replica == FIRST_REPLICA else ["--replica", replica])]
-    return Program(streamer_name(venue, replica), argv, ROOT, _untold(environment), stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)
+    return Program(streamer_name(venue, replica), argv, ROOT, environment, stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)
 
 
 def stands_in(name: str, running: set[str]) -> str:

@@ -13,7 +13,7 @@ from db import queries
 from db.moments import micros
 from db.replicas import Hearing, Outage, missed
 from ops.cli import environment
-from ops.cli.console import out
+from ops.cli.console import cell, out
 from ops.cli.programs import STAND_IN
 
 #: The newest of them; a farm that has more is told so.
@@ -113,5 +113,5 @@ def _table(rows: Sequence[Row]) -> Table:
     for name in rows[0] if rows else ("no replica has missed anything",):
         table.add_column(name.replace("_", " "))
     for row in rows:
-        table.add_row(*(" ".join(value) if isinstance(value, list) else "–" if value is None else str(value) for value in row.values()))
+        table.add_row(*(cell(" ".join(value) if isinstance(value, list) else value) for value in row.values()))
     return table

@@ -59,7 +59,7 @@ def _restart(home: Path, board: Board, venues: Sequence[str], replica: str) -> N
 @contextmanager
 def _standing_in(home: Path, state: State, board: Board, venues: Sequence[str]) -> Iterator[None]:
     """Other streamers of these venues record within; each is a replica like any, for as long."""
-    made = [programs.streamer(venue, programs.STAND_IN, state.environment) for venue in venues]
+    made = [programs.streamer(venue, programs.STAND_IN, programs.environment_of(state)) for venue in venues]
     since_us = time.time_ns() // 1000
     running = [_started(home, program) for program in made]
     try:

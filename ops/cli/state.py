@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from core.private import read_private
+
 FILE = "state.json"
 
 
@@ -22,10 +24,11 @@ class State:
 
 
 def load(home: Path, say: Callable[[str], None] = lambda _: None) -> State | None:
-    """None when there was no `up` yet. A file that cannot be read is put aside, as only conveniences are lost with it."""
+    """None when there was no `up` yet. A file that cannot be read is put aside, as only conveniences are lost with it.
+    Raises NotPrivate."""
     path = home / FILE
     try:
-        return _parsed(json.loads(path.read_text(encoding="utf-8")))
+        return _parsed(json.loads(read_private(path)))
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError, AttributeError):

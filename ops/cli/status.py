@@ -21,7 +21,7 @@ from ops.alerting import memory
 from ops.alerting.notices import moment
 from ops.cli import environment
 from ops.cli.alert import troubles
-from ops.cli.console import out
+from ops.cli.console import cell, out
 from ops.cli.errors import AWAY, Refused, sentence
 from ops.cli.programs import FIRST_REPLICA, WATCHER_NAME, stands_in
 from ops.local.errors import LocalError
@@ -167,5 +167,5 @@ def _table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> Table:
         numeric = isinstance(rows[0][column], int | float)
         table.add_column(column.replace("_", " "), justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*("–" if row[column] is None else str(row[column]) for column in columns))
+        table.add_row(*(cell(row[column]) for column in columns))
     return table

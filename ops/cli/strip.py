@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ops.cli.console import cell
 from ops.cli.hours import HOUR, floor
 
 #: state -> (character, style)
@@ -48,8 +49,8 @@ def render(found: dict[str, Any], now: datetime) -> RenderableType:
 
 def _legend() -> Text:
     text = Text()
-    for number, (name, (cell, style)) in enumerate(CELLS.items()):
-        text.append("\n" if number == len(CELLS) // 2 else "").append(cell, style=style).append(f" {name:{WIDEST}}", style="dim")
+    for number, (name, (mark, style)) in enumerate(CELLS.items()):
+        text.append("\n" if number == len(CELLS) // 2 else "").append(mark, style=style).append(f" {name:{WIDEST}}", style="dim")
     return text
 
 
@@ -103,12 +104,12 @@ def _gaps(gaps: list[dict[str, Any]]) -> Table:
         begin, end = gap["from_at"], gap["to_at"]
         table.add_row(
             str(gap["gap_id"]),
-            f"{gap['channel']} {gap['symbol'] or 'shard ' + gap['shard']}",
+            cell(f"{gap['channel']} {gap['symbol'] or 'shard ' + gap['shard']}"),
             gap["cause"],
             gap["state"],
             f"{begin.astimezone(UTC):%m-%d %H:%M:%S}" if begin else "–",
             _lasted(begin, end),
-            why(gap),
+            cell(why(gap)),
         )
     return table
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from db import roles
 from ops.cli import environment, landing, migrate, plan, probe, programs, state, summary
 from ops.cli.console import err, say, step
 from ops.cli.plan import DEFAULT_RATE, Plan, Wish
@@ -71,6 +72,9 @@ def _start(home: Path, wish: Wish, given: dict[str, str], known: list[ProgramSta
             server.wait_ready(SERVER_SECONDS)
     with step("schema"):
         migrate.upgrade(made.state.environment)
+        if any(server.name == "postgres" for server in made.servers):
+            for role in (roles.WRITER, roles.READER, roles.CONSOLE):
+                roles.let_in(made.knobs.migration_url, role)
     before = landing.rows_landed(made.knobs.database_url)
     with step("programs"):
         rest = [program.name for program in sorted(whole, key=lambda program: program.stage) if program.stage >= programs.CONTROL]

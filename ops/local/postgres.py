@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
+from core.private import read_private
 from ops.local.accounts import Account, account_for, place
 from ops.local.errors import AlreadyRunning, DataRefused, ServerRefused
 from ops.local.files import write_private
@@ -34,7 +35,7 @@ class Postgres(Server):
 
     @property
     def tcp_url(self) -> str:
-        password = (self.data / _PASSWORD_FILE).read_text().strip()
+        password = read_private(self.data / _PASSWORD_FILE, owner=self.account.uid).strip()
         return f"postgresql+psycopg2://{USER}:{password}@127.0.0.1:{self.port}/{DATABASE}"
 
 

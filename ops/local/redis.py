@@ -7,7 +7,8 @@ from pathlib import Path
 
 import psutil
 
-from ops.local.accounts import account_for, place, private_folder
+from core.private import read_private
+from ops.local.accounts import Account, account_for, place, private_folder
 from ops.local.errors import AlreadyRunning, DataRefused
 from ops.local.files import write_private
 from ops.local.ports import require_free
@@ -66,7 +67,7 @@ def prepare_redis(
     if not (data / _PASSWORD_FILE).exists():
         write_private(data / _PASSWORD_FILE, secrets.token_hex(16) + "\n", account)
     share = mebibytes(_share(memory or memory_bytes()))
-    text = _TEMPLATE.format(port=port, password=_password(data), folder=data, memory=share)
+    text = _TEMPLATE.format(port=port, password=_password(data, account), folder=data, memory=share)
     write_private(data / _CONFIGURATION, text, account)
     return describe_redis(runtime, data, port)
 
@@ -75,7 +76,7 @@ def describe_redis(runtime: Runtime, data: Path, port: int) -> Server:
     """The server of a prepared data folder."""
     data = place(data.absolute())
     account = account_for(data)
-    password = _password(data)
+    password = _password(data, account)
     return Server(
         name="redis",
         argv=(str(runtime.redis_server), str(data / _CONFIGURATION)),
@@ -95,9 +96,9 @@ def _share(memory: int) -> float:
     return min(max(_FIRST_BYTES, memory / 10), memory / 4)
 
 
-def _password(data: Path) -> str:
+def _password(data: Path, account: Account) -> str:
     try:
-        return (data / _PASSWORD_FILE).read_text().strip()
+        return read_private(data / _PASSWORD_FILE, owner=account.uid).strip()
     except FileNotFoundError:
         raise DataRefused(f"{data} holds no Redis of this farm: start it with ./farm up.") from None
 

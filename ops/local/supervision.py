@@ -58,6 +58,7 @@ def start_daemon(
     layout = layout_of(home)
     for folder, mode in ((layout.home, 0o755), (layout.run, 0o700), (layout.logs, 0o755)):
         folder.mkdir(mode=mode, parents=True, exist_ok=True)
+    layout.run.chmod(0o700)  # its scripts hold passwords, whatever became of an older folder
     with exclusive(layout.run / "start.lock", lambda: say("waiting for another start of this farm")):
         _write_all(layout, programs)
         daemon = Daemon(layout.socket)

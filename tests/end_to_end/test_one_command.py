@@ -5,7 +5,9 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from ipaddress import ip_address
 from pathlib import Path
+from socket import SOCK_DGRAM
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +15,7 @@ import psutil
 import pytest
 
 from db import engine
-from ops.cli import state
+from ops.cli import environment, state
 from tests.end_to_end.conftest import Farm, Venue, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -91,6 +93,19 @@ def test_no_secret_is_in_any_argument(farm: Farm) -> None:
     secret = urlsplit(known.environment["REDIS_URL"]).password
     assert secret
     assert not [process.pid for process in psutil.process_iter() if secret in " ".join(_arguments(process))]
+
+
+def test_nothing_listens_beyond_the_loopback(farm: Farm) -> None:
+    ports = {farm.port(name) for name in environment.DEFAULT_PORTS}
+    listening = {}
+    for program in farm.status()["components"]:
+        root = psutil.Process(program["pid"])
+        for process in (root, *root.children(recursive=True)):
+            for socket in process.net_connections(kind="inet"):
+                if socket.status == psutil.CONN_LISTEN or socket.type == SOCK_DGRAM:
+                    listening[socket.laddr.port] = socket.laddr.ip
+    assert ports <= set(listening)
+    assert {port: ip for port, ip in listening.items() if not ip_address(ip).is_loopback} == {}
 
 
 def _arguments(process: psutil.Process) -> list[str]:

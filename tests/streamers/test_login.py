@@ -41,13 +41,13 @@ def test_a_key_is_read_from_a_file_of_its_owners(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])
 def test_a_key_that_others_may_read_is_not_used(tmp_path: Path, mode: int) -> None:
-    with pytest.raises(SettingsError, match=r"only its owner may read a private key, so `chmod 600 .*key\.pem`"):
+    with pytest.raises(SettingsError, match=r"others may read it: `chmod 600 .*key\.pem`"):
         load(key_file(tmp_path, mode=mode)).credentials("tiny")
 
 
-@pytest.mark.parametrize(("text", "says"), [("s3cr3t", "there is no private key as PEM in it"), ("s3cr3t ö", "give a file with")])
-def test_a_file_without_a_key_is_a_sentence_without_what_it_holds(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(SettingsError, match=says) as caught:
+@pytest.mark.parametrize("text", ["s3cr3t", PEM + "ö"])
+def test_a_file_without_a_key_is_a_sentence_without_what_it_holds(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="there is no private key as PEM in it") as caught:
         load(key_file(tmp_path, text)).credentials("tiny")
     assert SECRET not in str(caught.value)
 

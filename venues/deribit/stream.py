@@ -117,10 +117,17 @@ def _login(answer: wire.Answer) -> Control:
         found = _TOKENS.decode(answer.result)
     except UNREADABLE:
         return Control("error", _AUTH_ID, "an unreadable answer to a login", login=False)
+    told = _more_than_reading(found.scope)
     if not found.refresh_token or not found.expires_in:
-        return Control("ack", _AUTH_ID, login=True)
+        return Control("ack", _AUTH_ID, told, login=True)
     renewal = _request("public/auth", {"grant_type": "refresh_token", "refresh_token": found.refresh_token}, _AUTH_ID)
-    return Control("ack", _AUTH_ID, login=True, renewal=renewal, renew_seconds=found.expires_in * RENEW_SHARE)
+    return Control("ack", _AUTH_ID, told, login=True, renewal=renewal, renew_seconds=found.expires_in * RENEW_SHARE)
+
+
+def _more_than_reading(scope: str) -> str:
+    """What is to be told of a key that may do more than a recorder needs; empty: it may not, or the venue does not say."""
+    writes = sorted(word for word in scope.split() if word.endswith(":read_write"))
+    return f"the key may do more than read ({', '.join(writes)[:REASON_CHARACTERS]}): give the farm one that may not" if writes else ""
 
 
 def _heartbeat(answer: wire.Answer) -> Control:

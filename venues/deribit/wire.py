@@ -155,6 +155,7 @@ class Tokens(Struct):
 
     refresh_token: str = ""
     expires_in: float = 0.0
+    scope: str = ""  # words such as trade:read_write
 
     def __repr__(self) -> str:
         return "Tokens(…)"

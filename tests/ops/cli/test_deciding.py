@@ -9,6 +9,7 @@ import psycopg2
 import pytest
 
 import celeryconfig
+from core.private import NotPrivate
 from core.settings import SettingsError
 from ops.cli import environment, plan, programs, state
 from ops.cli.errors import Refused, sentence
@@ -94,6 +95,7 @@ def test_state_comes_back_as_it_was_and_is_private(tmp_path: Path) -> None:
 )
 def test_a_state_that_cannot_be_read_is_put_aside(tmp_path: Path, text: str) -> None:
     (tmp_path / "state.json").write_text(text)
+    (tmp_path / "state.json").chmod(0o600)
     told: list[str] = []
     assert state.load(tmp_path, told.append) is None
     assert len(told) == 1
@@ -102,14 +104,28 @@ def test_a_state_that_cannot_be_read_is_put_aside(tmp_path: Path, text: str) -> 
 
 
 # --- settings
+def test_files_with_secrets_that_others_may_read_are_refused(tmp_path: Path) -> None:
+    state.save(tmp_path, State(environment={"REDIS_URL": "redis://:hidden@127.0.0.1/0"}))
+    (tmp_path / ".env").write_text("REDIS_URL=redis://:hidden@127.0.0.1/0\n")
+    for name, read in (("state.json", lambda: state.load(tmp_path)), (".env", lambda: environment.given({}, tmp_path / ".env"))):
+        (tmp_path / name).chmod(0o640)
+        with pytest.raises(NotPrivate) as caught:
+            read()
+        told = sentence(caught.value)
+        assert told is not None
+        assert (f"`chmod 600 {tmp_path / name}`" in told[0], "hidden" in told[0], told[1]) == (True, False, 2)
+
+
 def test_the_environment_goes_before_dotenv(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
+    dotenv.touch(mode=0o600)
     dotenv.write_text("# servers\nREDIS_URL=redis://one\nexport LOG_LEVEL='DEBUG'\nKEY_PREFIX = x  # note\nOTHER=1\nBINANCE_WS_URL=\n\n")
     found = environment.given({"REDIS_URL": "redis://two", "PATH": "/bin", "LINGER_MS": ""}, dotenv)
     assert found == {"REDIS_URL": "redis://two", "LOG_LEVEL": "DEBUG", "KEY_PREFIX": "x"}
 
 
 def test_a_dotenv_that_is_none_says_which_line(tmp_path: Path) -> None:
+    (tmp_path / ".env").touch(mode=0o600)
     (tmp_path / ".env").write_text("A=1\nwhat is this\n")
     with pytest.raises(Refused, match="line 2"):
         environment.given({}, tmp_path / ".env")
@@ -126,6 +142,38 @@ def test_a_farm_that_was_never_started(tmp_path: Path) -> None:
         environment.current(tmp_path, {})
     found = environment.current(tmp_path, {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x"})[1]
     assert found == {"DATABASE_URL": "postgresql://x/y", "REDIS_URL": "redis://x", "FARM_HOME": str(tmp_path)}
+
+
+# --- Flower
+def test_flower_is_shown_to_others_behind_a_password_only(tmp_path: Path, given: dict[str, str]) -> None:
+    for setting in ({}, {"FLOWER_PASSWORD": ""}, {"FLOWER_PASSWORD": "x,y"}):
+        with pytest.raises(Refused, match="FLOWER_PASSWORD"):
+            make(tmp_path, given | {"FLOWER_ADDRESS": "0.0.0.0"} | setting)
+    made = make(tmp_path, given | {"FLOWER_ADDRESS": "0.0.0.0", "FLOWER_USER": "me", "FLOWER_PASSWORD": "hidden"})
+    found = {program.name: program for program in programs.of_farm(made.home, made.state, made.knobs, 0)}
+    flower = found.pop("flower")
+    assert "--address=0.0.0.0" in flower.argv and flower.env["FLOWER_BASIC_AUTH"] == "me:hidden"
+    assert "hidden" not in " ".join(flower.argv)
+    assert not [name for name, program in found.items() if "hidden" in str(dict(program.env))], "nobody else needs it"
+
+
+def test_programs_are_given_no_way_to_be_the_owner(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(
+        tmp_path, given | {"DATABASE_OWNER_URL": "postgresql://owner:hidden@db/x", "DATABASE_READER_URL": "postgresql://r:hidden@db/x"}
+    )
+    for program in programs.of_farm(made.home, made.state, made.knobs, 0):
+        assert "hidden" not in str(dict(program.env)), program.name
+    assert made.knobs.migration_url == "postgresql+psycopg2://owner:hidden@db/x"
+    with pytest.raises(Refused, match="DATABASE_URL is not"):
+        make(tmp_path, {"DATABASE_OWNER_URL": "postgresql://owner:hidden@db/x", "REDIS_URL": "redis://r"})
+
+
+def test_another_database_is_not_read_as_the_farms_own(tmp_path: Path) -> None:
+    state.save(
+        tmp_path, State(environment={"DATABASE_URL": "postgresql://a", "DATABASE_READER_URL": "postgresql://b", "REDIS_URL": "redis://c"})
+    )
+    assert environment.current(tmp_path, {})[1]["DATABASE_READER_URL"] == "postgresql://b"
+    assert "DATABASE_READER_URL" not in environment.current(tmp_path, {"DATABASE_URL": "postgresql://d"})[1]
 
 
 # --- venues and endpoints

@@ -97,7 +97,7 @@ def test_no_ensurepip_and_no_apt(clone: Path, tmp_path: Path) -> None:
 
 
 def test_packages_that_cannot_be_fetched(clone: Path) -> None:
-    (clone / "requirements.txt").write_text("no-such-package-of-ours==1.0\n")
+    (clone / "requirements.txt").write_text(f"no-such-package-of-ours==1.0 --hash=sha256:{'0' * 64}\n")
     done = _farm(clone, "up", PIP_INDEX_URL="http://127.0.0.1:9/simple", PIP_RETRIES="1", PIP_FIND_LINKS="")
     assert done.returncode == 1
     assert "look at the network" in done.stderr

@@ -83,6 +83,21 @@ def test_a_login_says_how_it_is_renewed_and_keeps_its_token_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
+    ("scope", "named"),
+    [
+        ("connection mainaccount", ""),
+        ("account:read block_trade:none trade:none wallet:read connection", ""),
+        ("account:read_write connection trade:read_write wallet:read", "account:read_write, trade:read_write"),
+    ],
+)
+def test_a_key_that_may_do_more_than_read_is_told_of(scope: str, named: str) -> None:
+    answer = {"id": 900_000_002, "result": {"access_token": "t0ken", "refresh_token": "s3cret", "expires_in": 1000, "scope": scope}}
+    found = stream.control(json.dumps(answer).encode())
+    assert found is not None and found.login
+    assert found.message == (f"the key may do more than read ({named}): give the farm one that may not" if named else "")
+
+
+@pytest.mark.parametrize(
     "frame",
     [
         pytest.param(b'{"id":900000002,"error":{"code":13004,"message":"invalid_credentials"}}', id="refused"),
