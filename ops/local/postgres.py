@@ -83,6 +83,8 @@ def describe_postgres(runtime: Runtime, data: Path, port: int, *, say: Callable[
         stop_seconds=60,
         url=f"postgresql+psycopg2://{USER}@/{DATABASE}?host={quote(str(sockets), safe='/')}&port={port}",
         answers=lambda: _answers(runtime, sockets, port),
+        # Asks for encryption: the first word of a client that has not said yet who it is, answered while the server recovers too.
+        greeting=bytes.fromhex("0000000804d2162f"),
     )
 
 

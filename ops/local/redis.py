@@ -87,6 +87,7 @@ def describe_redis(runtime: Runtime, data: Path, port: int) -> Server:
         stop_seconds=30,
         url=f"redis://:{password}@127.0.0.1:{port}/0",
         answers=lambda: _answers(port, password),
+        greeting=b"PING\r\n",  # "authenticate first" is an answer
     )
 
 

@@ -29,6 +29,7 @@ class Server:
     stop_seconds: int
     url: str = field(repr=False)  # may hold the password
     answers: Callable[[], bool] = field(repr=False)
+    greeting: bytes  # answered at once by a server that lives, to whoever says it
 
     @property
     def user(self) -> str | None:

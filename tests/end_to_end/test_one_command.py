@@ -112,7 +112,7 @@ def test_what_is_killed_comes_back_and_the_loss_is_counted(farm: Farm, name: str
 
 def test_status_says_what_is_down(farm: Farm) -> None:
     pid = component(farm, "redis")["pid"]
-    os.kill(pid, signal.SIGSTOP)  # alive and deaf: nothing restarts it
+    os.kill(pid, signal.SIGSTOP)  # alive and deaf, until the watchdog continues it
     try:
         done = farm.run("status", "--json")
     finally:
