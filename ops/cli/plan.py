@@ -76,6 +76,7 @@ def environment_of(
 ) -> dict[str, str]:
     """What every program of the farm sees, and the other commands and tests too."""
     urls = {{"postgres": "DATABASE_URL", "redis": "REDIS_URL"}[server.name]: server.url for server in servers}
+    folders = [str(server.data) for server in servers if server.name == "postgres"]
     endpoints, logins = {}, {}
     for venue in sandboxed:
         endpoints[f"{venue.upper()}_WS_URL"] = f"ws://127.0.0.1:{sandbox_port}/{venue}"
@@ -85,7 +86,7 @@ def environment_of(
         if "private_key" in VENUES[venue].login:  # made by the sandbox; the user's own is for the real venue
             logins[f"{venue.upper()}_KEY_ID"] = "sandbox"
             logins[f"{venue.upper()}_PRIVATE_KEY_FILE"] = str(home / "sandbox" / "keys" / f"{venue}.pem")
-    return {**endpoints, **urls, **given, **logins, "FARM_HOME": str(home)}
+    return {**endpoints, **urls, **({"DATABASE_FOLDER": folders[0]} if folders else {}), **given, **logins, "FARM_HOME": str(home)}
 
 
 def _elsewhere(venue: str, given: Mapping[str, str]) -> bool:

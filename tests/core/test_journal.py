@@ -196,6 +196,15 @@ def test_a_backlog_is_what_waits(log: Journal) -> None:
     assert last is not None and log.backlog(STREAM, last) == 0, "committed, though not yet trimmed"
 
 
+def test_the_oldest_that_waits_says_since_when(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:
+    assert log.waited_seconds(STREAM, START) == 0
+    now = int(redis_client.time()[0])  # type: ignore[index]
+    for age in (90, 30):
+        redis_client.xadd(f"{key_prefix}:journal:{STREAM}", {"x": "y"}, id=f"{(now - age) * 1000}-0")
+    waited = [log.waited_seconds(STREAM, offset) for offset in (START, f"{(now - 90) * 1000}-0", f"{(now - 30) * 1000}-0")]
+    assert waited == [pytest.approx(90, abs=10), pytest.approx(30, abs=10), 0]
+
+
 def test_nothing_is_appended_when_one_entry_is_refused(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:
     redis_client.set(f"{key_prefix}:journal:{OTHER}", "not a stream")
     with pytest.raises(redisdb.RedisError):
