@@ -22,9 +22,10 @@ STAND_IN = "standin"
 
 #: The workers have nothing to tell each other, and Flower is content with a sign of life every ten seconds: a quiet farm costs little.
 _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-interval", "10")
-#: celeryconfig's soft shutdown, and time to finish the transaction.
-_WORKER_STOP_SECONDS = 30
-_STREAMER_STOP_SECONDS = 15
+#: celeryconfig's soft shutdown, and time to finish the transaction. What is killed after it has lost nothing: its rows are not committed, and
+#: the next drain reads them again.
+WORKER_STOP_SECONDS = 20
+STREAMER_STOP_SECONDS = 15
 #: Silence after which a program is taken for stuck and killed. A streamer turns four times a second; beyond its bound stands a busy
 #: machine. A worker, and the schedule more so, may wait for several answers of a Redis that does not give any, each for 20 s.
 _STREAMER_SILENT_SECONDS, _WORKER_SILENT_SECONDS, _BEAT_SILENT_SECONDS, _FLOWER_SILENT_SECONDS = 30, 90, 120, 120
@@ -64,7 +65,7 @@ def _sandbox(home: Path, state: State, rate: float) -> Program:
 
 def _worker(name: str, queues: Sequence[str], processes: int, environment: Mapping[str, str], **over: Any) -> Program:
     argv = ("worker", "-Q", ",".join(queues), "-c", str(processes), "-n", f"{name}@%h", *_WORKER_OPTIONS)
-    limits = {"stop_seconds": _WORKER_STOP_SECONDS, "silent_seconds": _WORKER_SILENT_SECONDS, **over}
+    limits = {"stop_seconds": WORKER_STOP_SECONDS, "silent_seconds": _WORKER_SILENT_SECONDS, **over}
     return _celery(f"worker-{name}", argv, environment, **limits)
 
 
@@ -93,7 +94,7 @@ def streamer(venue: str, replica: str, environment: Mapping[str, str]) -> Progra
         ROOT,
         environment,
         stage=STREAMERS,
-        stop_seconds=_STREAMER_STOP_SECONDS,
+        stop_seconds=STREAMER_STOP_SECONDS,
         silent_seconds=_STREAMER_SILENT_SECONDS,
         most_bytes=_MOST_BYTES,
     )

@@ -48,7 +48,7 @@ class Program:
             stop_signal=server.stop_signal,
             stop_seconds=server.stop_seconds,
             silent_seconds=_SERVER_SILENT_SECONDS,
-            greeting=Greeting(server.port, server.greeting),
+            greeting=server.greeting,
         )
 
     def script(self) -> str:
@@ -176,7 +176,7 @@ def _watched(layout: Layout, program: Program) -> dict[str, str]:
         if program.greeting is None:
             found[PULSE] = _escaped(layout.pulse(program.name))
         else:
-            found[GREETING] = f"{program.greeting.port} {program.greeting.words.hex()}"
+            found[GREETING] = program.greeting.as_text()
     if program.most_bytes:
         found[MEMORY] = str(program.most_bytes)
     return found

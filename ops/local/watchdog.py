@@ -35,10 +35,11 @@ class Verdict:
 
 @dataclass
 class Greeting:
-    """Words that a server answers to whoever says them; any answer counts, a refusal too."""
+    """Words that a server answers to whoever says them. Any answer counts, a refusal too, but for one with `leaving` in it."""
 
     port: int
     words: bytes
+    leaving: bytes = b""
     _socket: socket.socket | None = None
     _unsaid: bytes = b""
     _waited: float = 0.0
@@ -51,7 +52,16 @@ class Greeting:
             self.close()
             self._dial()
         self._say()
-        return bool(answer)
+        return answer is not None and answer != b"" and not (self.leaving and self.leaving in answer)
+
+    def as_text(self) -> str:
+        """For a variable of the supervisor's."""
+        return f"{self.port} {self.words.hex()} {self.leaving.hex()}"
+
+    @classmethod
+    def of(cls, text: str) -> "Greeting":
+        port, words, leaving = text.split(" ")
+        return cls(int(port), bytes.fromhex(words), bytes.fromhex(leaving))
 
     def close(self) -> None:
         if self._socket is not None:
@@ -100,8 +110,7 @@ class Watch:
     def of(cls, environment: Mapping[str, str]) -> "Watch":
         """As its variables say; a pulse's file is made here, as a program must not fail for the want of it."""
         pulse = Path(environment[PULSE]) if PULSE in environment else None
-        port, _, words = environment.get(GREETING, "").partition(" ")
-        greeting = Greeting(int(port), bytes.fromhex(words)) if port else None
+        greeting = Greeting.of(environment[GREETING]) if GREETING in environment else None
         if pulse is not None:
             pulse.parent.mkdir(mode=0o700, exist_ok=True)
             pulse.touch()

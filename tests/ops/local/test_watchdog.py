@@ -200,6 +200,17 @@ def test_a_server_answers_again_and_again_and_after_it_was_away(home: Path, tmp_
     greeting.close()
 
 
+def test_a_server_that_takes_its_leave_does_not_answer(home: Path, tmp_path: Path, unused_port: int) -> None:
+    up(home, Program("server", (sys.executable, "-c", ANSWERING, str(unused_port)), tmp_path))
+    staying, leaving = Greeting(unused_port, b"hello?"), Greeting.of(Greeting(unused_port, b"hello?", b"ell").as_text())
+    assert leaving.leaving == b"ell"
+    for _ in range(3):
+        until(lambda: staying.answered(0.1))
+        assert not leaving.answered(0.1)
+    staying.close()
+    leaving.close()
+
+
 def test_a_family_is_a_process_with_its_descendants() -> None:
     table = {pid: Seen(pid, parent, stopped=False) for pid, parent in ((1, 0), (5, 1), (6, 5), (7, 6), (8, 1))}
     assert [one.pid for one in processes.family(table, 5)] == [5, 6, 7]
