@@ -4,8 +4,10 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ops.local import supervision
@@ -55,6 +57,14 @@ def test_environment_and_arguments_arrive_as_given(home: Path, tmp_path: Path) -
     assert {name: environ[name] for name in NASTY} == NASTY
     own = {name for name in environ if not name.startswith(("SUPERVISOR_", "TAPEFARM_")) and name not in NASTY}
     assert own <= {"PATH", "HOME", "LANG", "PWD", "OLDPWD", "LC_CTYPE", "_", "SHLVL"}
+
+
+def test_a_program_may_run_behind_the_others_and_still_dies_with_its_supervisor(home: Path, tmp_path: Path) -> None:
+    up(home, replace(loop("behind", tmp_path), nice=7), loop("plain", tmp_path))
+    pid, plain = one(home, "behind").pid, one(home, "plain").pid
+    assert (psutil.Process(pid).nice() - psutil.Process(plain).nice()) == 7
+    os.kill(int((home / "run/supervisord.pid").read_text()), signal.SIGKILL)
+    until(lambda: not alive(pid or 0))
 
 
 def test_stages_stop_in_order(home: Path, tmp_path: Path) -> None:
