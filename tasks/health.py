@@ -7,6 +7,9 @@ from db import queries
 from tasks import app, resources
 from tasks.survey import survey
 
+#: Of what the supervisor knows, what is worth a line a minute; what it did last stands in its log.
+PROGRAM_FIGURES = ("restarts", "restarts_hour", "memory_bytes")
+
 
 @app.task
 def canary(queue: str) -> dict[str, Any]:
@@ -31,7 +34,8 @@ def check() -> dict[str, Any]:
             backlog_entries=stream["backlog_entries"],
         )
     streams = {stream["name"]: stream for stream in found["streams"]}
-    figures = {key: found[key] for key in ("gaps_open", "quarantined", "programs", "disks", "canaries")} | {
+    figures = {key: found[key] for key in ("gaps_open", "quarantined", "disks", "canaries")} | {
+        "programs": {name: {key: fact[key] for key in PROGRAM_FIGURES} for name, fact in found["programs"].items()},
         "backlog_entries": sum(stream["backlog_entries"] for stream in streams.values()),
         "waited_s": max((stream["waited_s"] for stream in streams.values()), default=0.0),
         "data_age_s": {name: stream["last_data_age_s"] for name, stream in streams.items()},
