@@ -33,6 +33,10 @@ task_store_errors_even_if_ignored = False
 task_acks_late = False  # every task re-derives its work: a lost message costs a tick of the schedule, a repeated one nothing
 task_time_limit = 600  # nothing runs longer than ten minutes
 task_soft_time_limit = 540
+# A turn, and behind it one commit at the database's own limits (db/engine.py): a drain that is stuck frees its group within minutes.
+task_annotations = {
+    "tasks.writers.drain": {"soft_time_limit": _farm.writer_turn_seconds + 160, "time_limit": _farm.writer_turn_seconds + 180}
+}
 task_default_queue = task_default_exchange = task_default_routing_key = "maintenance"
 task_create_missing_queues = False  # a misspelt queue is an error, not a queue nobody reads
 QUEUES = ("metadata", "snapshots", "writers", "backfill", "maintenance")  # named by what their tasks contend for
@@ -60,6 +64,7 @@ imports = (
 )
 
 # --- workers --------------------------------------------------------------------------------------------------------------
+worker_consumer = "tasks.turning:Consumer"  # Celery's own, with a pulse for the supervisor
 worker_prefetch_multiplier = 1  # a drain lasts half a minute: what is fetched behind it would wait
 worker_soft_shutdown_timeout = 10.0  # the default is off: running tasks would be killed in the middle
 worker_enable_soft_shutdown_on_idle = False
@@ -72,6 +77,7 @@ worker_enable_prefetch_count_reduction = True
 worker_eta_task_limit = 100  # nothing here uses ETAs; a flood of them must not hoard memory
 
 # --- beat -----------------------------------------------------------------------------------------------------------------
+beat_scheduler = "tasks.turning:Scheduler"  # Celery's own, with a pulse for the supervisor
 beat_schedule_filename = str(_farm.home / "celerybeat-schedule")
 beat_max_loop_interval = 5  # wakes at least so often; the shortest entry is 3 s
 timezone = "UTC"

@@ -248,10 +248,13 @@ class Journal:
         last = self.last_id(stream)
         return self.length(stream) if last and id_order(last) > id_order(offset) else 0
 
-    def next_id(self, stream: StreamName, offset: str) -> str | None:
-        """The oldest entry behind an offset."""
-        found = self._redis.xrange(self._key(stream), f"({offset}", count=1)
-        return found[0][0].decode() if found else None
+    def waited_seconds(self, stream: StreamName, offset: str) -> float:
+        """Since the oldest entry behind the offset was appended, by the clock of Redis; 0 when none waits."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.xrange(self._key(stream), min=f"({offset}", count=1)
+        pipe.time()
+        oldest, (seconds, microseconds) = pipe.execute()
+        return max(0.0, seconds + microseconds / 1e6 - id_order(oldest[0][0].decode())[0] / 1000) if oldest else 0.0
 
     def length(self, stream: StreamName) -> int:
         return int(self._redis.xlen(self._key(stream)))

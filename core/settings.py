@@ -57,6 +57,7 @@ class Settings:
     broker_url: str = _knob("", "Redis for Celery messages; empty: the same as REDIS_URL", secret=True)
     key_prefix: str = _knob("tapefarm", "every Redis key begins so; lets farms share a Redis")
     farm_home: str = _knob(".farm", "folder for spools and state, relative to the checkout")
+    database_folder: str = _knob("", "where the database keeps its files, if on this machine: its disk is watched; ./farm up says it")
     farm_toml: str = _knob("farm.toml", "what to collect, relative to the checkout")
     farm_venues: str = _knob("", "of the venues in farm.toml only these, comma between; empty: all but those on request")
     replicas: str = _knob("a", "every streamer runs so many times, one for each of these names, comma between; rows are stored once")

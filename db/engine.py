@@ -12,6 +12,8 @@ Connection = RawConnection
 
 STATEMENT_TIMEOUT_SECONDS = 120
 LOCK_TIMEOUT_SECONDS = 20
+#: A transaction that its program has forgotten, or that a stopped one holds, keeps locks and dead rows for no longer.
+IDLE_IN_TRANSACTION_SECONDS = 300
 CONNECT_TIMEOUT_SECONDS = 5
 #: What was sent into a dead network fails after this; keepalives watch over idle connections only.
 TCP_TIMEOUT_MS = 30_000
@@ -23,7 +25,12 @@ REFUSED = (psycopg2.DataError, psycopg2.IntegrityError)
 
 
 def _options() -> str:
-    return f"-c statement_timeout={STATEMENT_TIMEOUT_SECONDS}s -c lock_timeout={LOCK_TIMEOUT_SECONDS}s -c timezone=UTC"
+    limits = {
+        "statement_timeout": STATEMENT_TIMEOUT_SECONDS,
+        "lock_timeout": LOCK_TIMEOUT_SECONDS,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_SECONDS,
+    }
+    return " ".join([*(f"-c {name}={seconds}s" for name, seconds in limits.items()), "-c timezone=UTC"])
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from random import Random
 from time import time_ns
 from typing import Any
 
+from core import pulse
 from core.board import Board
 from core.journal import Journal
 from core.lane import Lane
@@ -113,6 +114,7 @@ class Supervisor:
             pass
 
     def _tick(self) -> None:
+        pulse.beat()
         self._express.tick()
         self._fleet.tick()
         now = self._loop.time()

@@ -1,6 +1,7 @@
 """How the farm is, from three witnesses: the board (what processes say), the journal (what waits), the database (what is there)."""
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,16 +9,20 @@ from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Settings
 from db import queries
+from tasks import machine
 from venues import VENUES
 
 #: A queue whose canary is older than this has nobody who consumes it (it is sent every minute).
 CANARY_SECONDS = 180
+#: An entry that has waited for so long is one that nobody writes, however few there are.
+WAITING_SECONDS = 60.0
 #: Waiting entries above which a stream is called behind.
 BACKLOG_ENTRIES = 2_000
 
 
 def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]:
     """{"streams": [...], "gaps_open", "quarantined", "reasons", "notices"} as ./farm status shows them; components are its own business.
+    And what is behind some of the reasons: "programs" and "disks" (tasks/machine.py), "canaries" (queue -> seconds since it was consumed).
 
     A reason makes the farm unwell. A notice does not: what one replica lacks while another records it.
     """
@@ -32,13 +37,18 @@ def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]
     ]
     notices = _covered(streams) + _awaited(settings, streams)
     gaps = queries.rows(settings.database_url, "open_gaps")[0]
-    reasons = [reason for stream in streams for reason in stream.pop("reasons")] + _unfed(settings, streams) + _canaries(settings)
+    canaries, programs, disks = _canaries(settings), machine.programs(settings.home), machine.disks(settings)
+    reasons = [reason for stream in streams for reason in stream.pop("reasons")] + _unfed(settings, streams) + _unconsumed(canaries)
+    more_reasons, more_notices = machine.judged(programs, disks)
     return {
         "streams": streams,
         "gaps_open": gaps["deaf"] + gaps["unsettled"],
         "quarantined": sum(row["quarantined"] for row in offsets.values()),
-        "reasons": reasons,
-        "notices": notices,
+        "reasons": reasons + more_reasons,
+        "notices": notices + more_notices,
+        "programs": programs,
+        "disks": disks,
+        "canaries": canaries,
     }
 
 
@@ -91,6 +101,7 @@ def _stream(
     name: StreamName, journal: Journal, offset: dict[str, Any] | None, drain: dict[str, Any], socket: dict[str, Any] | None
 ) -> dict[str, Any]:
     backlog = journal.backlog(name, offset["last_id"] if offset else "0-0")
+    waited = journal.waited_seconds(name, offset["last_id"] if offset else "0-0") if backlog else 0.0
     age = _data_age(offset, socket)
     reasons = []
     if socket is None:
@@ -99,6 +110,8 @@ def _stream(
         reasons += _silence(name, age, socket)
     if backlog > BACKLOG_ENTRIES:
         reasons.append(f"{name}: {backlog} journal entries wait to be written")
+    if waited > WAITING_SECONDS:
+        reasons.append(f"{name}: nothing is written, the oldest of {backlog} journal entries waits since {waited:.0f} s")
     return {
         "name": str(name),
         "venue": name.venue,
@@ -109,6 +122,7 @@ def _stream(
         "rows_per_s": drain.get("rows_per_s", 0.0),
         "last_data_age_s": None if age is None else round(age, 2),
         "backlog_entries": backlog,
+        "waited_s": round(waited, 1),
         "lag_ms": {"p50": drain.get("p50_ms"), "p99": drain.get("p99_ms")},
         "state": "down" if socket is None else "silent" if reasons else "live",
         "reasons": reasons,
@@ -148,11 +162,12 @@ def _unfed(settings: Settings, streams: list[dict[str, Any]]) -> list[str]:
     return reasons
 
 
-def _canaries(settings: Settings) -> list[str]:
+def _canaries(settings: Settings) -> dict[str, float]:
+    """queue -> seconds since a task of it was carried out last; the youngest tells when the schedule rang last."""
     now = datetime.now(UTC)
     facts = queries.rows(settings.database_url, "facts", prefix="canary:")
-    stale = [row for row in facts if (now - row["updated_at"]).total_seconds() > CANARY_SECONDS]
-    return [
-        f"queue {row['key'].partition(':')[2]}: nobody has consumed it for {(now - row['updated_at']).total_seconds():.0f} s"
-        for row in stale
-    ]
+    return {row["key"].partition(":")[2]: round((now - row["updated_at"]).total_seconds(), 1) for row in facts}
+
+
+def _unconsumed(canaries: Mapping[str, float]) -> list[str]:
+    return [f"queue {queue}: nobody has consumed it for {age:.0f} s" for queue, age in canaries.items() if age > CANARY_SECONDS]

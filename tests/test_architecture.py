@@ -69,7 +69,9 @@ TABLE = [
     _part("ops", "ops", "typer"),
     _part("ops.local", "core.private ops.local", "psutil supervisor"),
     _part("ops.cli", "core db ops tasks.survey venues", "psutil psycopg2 rich sqlalchemy typer"),
-    _part("ops.alerting", "core db.queries ops.alerting ops.cli.errors ops.cli.programs ops.local tasks.survey venues", "psutil"),
+    _part(
+        "ops.alerting", "core db.queries ops.alerting ops.cli.errors ops.cli.programs ops.local tasks.machine tasks.survey venues", "psutil"
+    ),
     _part("ops.alerting.judge", "core.timetable ops.alerting.rules", never=IMPURE),
     _part("ops.alerting.notices", "core.timetable ops.alerting.judge", never=IMPURE),
     _part("ops.alerting.places", never=IMPURE),

@@ -99,9 +99,10 @@ def test_every_task_ends_before_its_message_is_repeated(registered: dict[str, An
         assert 0 < soft < hard < visible, name  # type: ignore[operator]
 
 
-def test_a_turn_and_a_commit_behind_it_fit_into_the_limit() -> None:
+def test_a_turn_and_a_commit_behind_it_fit_into_the_limits_of_a_drain(registered: dict[str, Any]) -> None:
     turn = celeryconfig._farm.writer_turn_seconds
-    assert turn + engine.STATEMENT_TIMEOUT_SECONDS + engine.LOCK_TIMEOUT_SECONDS < celeryconfig.task_soft_time_limit
+    soft, hard = limits(registered)["tasks.writers.drain"]
+    assert turn + engine.STATEMENT_TIMEOUT_SECONDS + engine.LOCK_TIMEOUT_SECONDS < soft < hard < celeryconfig.task_time_limit
 
 
 def test_beat_wakes_often_enough_for_every_entry() -> None:

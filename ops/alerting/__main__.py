@@ -8,7 +8,7 @@ import threading
 import time
 
 from core import log as logs
-from core import settings
+from core import pulse, settings
 from core.settings import SettingsError
 from ops.alerting.facts import Witnesses
 from ops.alerting.watcher import Watcher
@@ -38,6 +38,7 @@ def main() -> int:
         until = time.monotonic() + watcher.rules.look_seconds
         while (left := until - time.monotonic()) > 0 and not stop.wait(min(TURN_SECONDS, left)):
             watcher.turn(time.time())
+            pulse.beat()
     watcher.close(time.time())
     return 0
 

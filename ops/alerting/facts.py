@@ -1,7 +1,5 @@
 """Gathers what alerts.toml may set bounds for (the measures are listed in ops/alerting/rules.py), from one witness each."""
 
-import functools
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,8 +16,8 @@ from ops.alerting.judge import Reading
 from ops.alerting.rates import HourlyGrowth
 from ops.alerting.sources import Answer
 from ops.cli.programs import stands_in
-from ops.local.accounts import place
 from ops.local.supervision import ProgramState, states
+from tasks import machine
 from tasks.survey import survey
 from venues import VENUES
 
@@ -34,7 +32,7 @@ class Witnesses:
         self._knobs, self._home, self._began, self._clock = knobs, home, began, clock
         redis = redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS)
         self._board, self._journal = Board(redis, knobs.key_prefix), Journal(redis, knobs.key_prefix)
-        self._failures, self._quarantined, self._restarts = HourlyGrowth(), HourlyGrowth(), HourlyGrowth()
+        self._failures, self._quarantined = HourlyGrowth(), HourlyGrowth()
 
     def asked(self) -> Mapping[str, Callable[[], Answer]]:
         return {
@@ -83,12 +81,14 @@ class Witnesses:
         paused = {row["venue"] for row in queries.rows(url, "venues_in_pause")}
         awake = [stream for stream in found if stream["venue"] not in paused]
         offsets = queries.offsets(url)
-        behind = {str(name): self._journal.next_id(name, offsets.get(str(name), "0-0")) for name in self._journal.streams()}
+        waited = {str(name): self._journal.waited_seconds(name, offsets.get(str(name), "0-0")) for name in self._journal.streams()}
         return Answer(
             {
                 "venue_silence_seconds": self._silences(now, awake),
                 "stream_overdue_seconds": self._overdue(now, awake),
-                "backlog_age_seconds": {name: _waiting(now, next_id) for name, next_id in behind.items()},
+                "backlog_age_seconds": {
+                    name: Reading(seconds, f"the oldest entry has waited {seconds:.0f} s to be written") for name, seconds in waited.items()
+                },
             }
         )
 
@@ -97,7 +97,7 @@ class Witnesses:
         known = states(self._home)
         if not known:
             return Answer()
-        restarts = self._restarts.look({program.name: program.restarts for program in known}, self._clock())
+        restarts = {name: fact["restarts_hour"] for name, fact in machine.programs(self._home).items()}
         running = {program.name for program in known if program.state == "running"}
         return Answer(
             {
@@ -108,10 +108,10 @@ class Witnesses:
         )
 
     def machine(self) -> Answer:
-        disks, memory = disk_use(self._home), psutil.virtual_memory()
+        memory = psutil.virtual_memory()
         return Answer(
             {
-                "disk_percent": disks,
+                "disk_percent": {disk["path"]: _disk(disk) for disk in machine.disks(self._knobs)},
                 "memory_percent": {
                     "memory": Reading(memory.percent, f"{memory.percent:.0f} % of {memory.total / 2**30:.1f} GiB are in use")
                 },
@@ -156,29 +156,10 @@ def _old(now: float, at: float) -> Reading:
     return Reading(hours, f"the last backup is {hours:.1f} hours old")
 
 
-def _waiting(now: float, next_id: str | None) -> Reading:
-    """A journal id begins with the milliseconds at which it was appended."""
-    age = max(0.0, now - int(next_id.partition("-")[0]) / 1000) if next_id else 0.0
-    return Reading(age, f"the oldest entry has waited {age:.0f} s to be written")
-
-
 def _down(program: ProgramState, running: set[str]) -> Reading:
     down = program.name not in running and not stands_in(program.name, running)
     return Reading(float(down), f"it is {program.state}{f' ({program.problem})' if program.problem else ''}")
 
 
-@functools.cache
-def _folders(home: Path) -> tuple[Path, ...]:
-    return home, place(home / "postgres"), place(home / "redis")
-
-
-def disk_use(home: Path) -> Readings:
-    """folder -> percent, one folder a disk: spools and state, and where the servers keep their data."""
-    found: dict[int, tuple[str, Reading]] = {}
-    for folder in _folders(home):
-        if folder.is_dir():
-            used = shutil.disk_usage(folder)
-            percent = 100 * (used.total - used.free) / used.total
-            words = f"{percent:.0f} % of {used.total / 2**30:.0f} GiB are in use, {used.free / 2**30:.1f} GiB are free"
-            found.setdefault(folder.stat().st_dev, (str(folder), Reading(percent, words)))
-    return dict(found.values())
+def _disk(disk: Mapping[str, Any]) -> Reading:
+    return Reading(100 * disk["used"], f"{disk['used']:.0%} are in use, {disk['free_bytes'] / 2**30:.1f} GiB are free")

@@ -89,6 +89,7 @@ def environment_of(
     urls: dict[str, str] = {}
     for server in servers:
         urls |= _roles(server.url) if server.name == "postgres" else {"REDIS_URL": server.url}
+    folders = [str(server.data) for server in servers if server.name == "postgres"]
     endpoints, logins = {}, {}
     for venue in sandboxed:
         endpoints[f"{venue.upper()}_WS_URL"] = f"ws://127.0.0.1:{sandbox_port}/{venue}"
@@ -98,7 +99,7 @@ def environment_of(
         if "private_key" in VENUES[venue].login:  # made by the sandbox; the user's own is for the real venue
             logins[f"{venue.upper()}_KEY_ID"] = "sandbox"
             logins[f"{venue.upper()}_PRIVATE_KEY_FILE"] = str(home / "sandbox" / "keys" / f"{venue}.pem")
-    return {**endpoints, **urls, **given, **logins, "FARM_HOME": str(home)}
+    return {**endpoints, **urls, **({"DATABASE_FOLDER": folders[0]} if folders else {}), **given, **logins, "FARM_HOME": str(home)}
 
 
 def _roles(url: str) -> dict[str, str]:

@@ -3,11 +3,13 @@
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from core.settings import ROOT, Settings
 from ops.cli.state import State
 from ops.local.programs import Program
 from ops.local.server import Server
+from ops.local.watchdog import Greeting
 
 #: Stages start upwards and stop downwards: the streamers flush before the writers go, the writers before what they write to. The watcher
 #: comes last and goes first, so that an orderly end is no alarm.
@@ -23,11 +25,21 @@ WATCHER_NAME = "watcher"
 
 #: The workers have nothing to tell each other, and Flower is content with a sign of life every ten seconds: a quiet farm costs little.
 _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-interval", "10")
-#: celeryconfig's soft shutdown, and time to finish the transaction.
-_WORKER_STOP_SECONDS = 30
-_STREAMER_STOP_SECONDS = 15
 #: For migrations, for those who look, for Flower, which is given it in its own words, and for the watcher alone.
 _WITHHELD = ("DATABASE_OWNER_URL", "DATABASE_READER_URL", "FLOWER_PASSWORD", "ALERT_URLS")
+#: celeryconfig's soft shutdown, and time to finish the transaction. What is killed after it has lost nothing: its rows are not committed, and
+#: the next drain reads them again.
+WORKER_STOP_SECONDS = 20
+STREAMER_STOP_SECONDS = 15
+#: Silence after which a program is taken for stuck and killed. A streamer turns four times a second; beyond its bound stands a busy
+#: machine. A worker, and the schedule more so, may wait for several answers of a Redis that does not give any, each for 20 s.
+_STREAMER_SILENT_SECONDS, _WORKER_SILENT_SECONDS, _BEAT_SILENT_SECONDS, _FLOWER_SILENT_SECONDS = 30, 90, 120, 120
+_WATCHER_SILENT_SECONDS = 120
+#: Memory of one process, several times what it holds under load; a worker's child is replaced after its task long before
+#: (worker_max_memory_per_child).
+_MOST_BYTES, _WRITERS_MOST_BYTES = 2**30, 2 * 2**30
+#: Reading the past and tidying up leave the processor to those who read sockets and write rows.
+_BEHIND = 10
 
 
 def of_servers(servers: Sequence[Server]) -> list[Program]:
@@ -44,10 +56,10 @@ def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Prog
     environment = environment_of(state)
     found = [_sandbox(home, state, rate)] if state.sandboxed else []
     found += [
-        _worker("writers", ("writers",), knobs.writer_groups, environment),
+        _worker("writers", ("writers",), knobs.writer_groups, environment, most_bytes=_WRITERS_MOST_BYTES),
         _worker("collectors", ("metadata", "snapshots"), 2, environment),
-        _worker("maintenance", ("backfill", "maintenance"), 1, environment),
-        _celery("beat", ("beat",), environment),
+        _worker("maintenance", ("backfill", "maintenance"), 1, environment, nice=_BEHIND),
+        _celery("beat", ("beat",), environment, silent_seconds=_BEAT_SILENT_SECONDS),
         _flower(state, knobs),
     ]
     found += [streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
@@ -62,29 +74,34 @@ def _sandbox(home: Path, state: State, rate: float) -> Program:
     return Program("sandbox", argv, ROOT, stage=SANDBOX)
 
 
-def _worker(name: str, queues: Sequence[str], processes: int, environment: Mapping[str, str]) -> Program:
+def _worker(name: str, queues: Sequence[str], processes: int, environment: Mapping[str, str], **over: Any) -> Program:
     argv = ("worker", "-Q", ",".join(queues), "-c", str(processes), "-n", f"{name}@%h", *_WORKER_OPTIONS)
-    return _celery(f"worker-{name}", argv, environment, stop_seconds=_WORKER_STOP_SECONDS)
+    limits = {"stop_seconds": WORKER_STOP_SECONDS, "silent_seconds": _WORKER_SILENT_SECONDS, **over}
+    return _celery(f"worker-{name}", argv, environment, **limits)
 
 
-def _celery(name: str, argv: Sequence[str], environment: Mapping[str, str], *, stop_seconds: int = 10) -> Program:
+def _celery(name: str, argv: Sequence[str], environment: Mapping[str, str], **over: Any) -> Program:
     whole = [sys.executable, "-m", "celery", "-A", "tasks", *argv]
-    return Program(name, whole, ROOT, environment, stage=CONTROL, stop_seconds=stop_seconds)
+    return Program(name, whole, ROOT, environment, stage=CONTROL, **{"most_bytes": _MOST_BYTES, **over})
 
 
 def _watcher(state: State) -> Program:
     """Who is told is its business alone: the URLs hold passwords."""
     urls = {name: value for name, value in state.environment.items() if name == "ALERT_URLS"}
-    environment = {**environment_of(state), **urls}
-    return Program(WATCHER_NAME, [sys.executable, "-m", "ops.alerting"], ROOT, environment, stage=WATCHER)
+    argv = [sys.executable, "-m", "ops.alerting"]
+    bounds: dict[str, Any] = {"silent_seconds": _WATCHER_SILENT_SECONDS, "most_bytes": _MOST_BYTES}
+    return Program(WATCHER_NAME, argv, ROOT, {**environment_of(state), **urls}, stage=WATCHER, **bounds)
 
 
 def _flower(state: State, knobs: Settings) -> Program:
     # On the loopback, unable to act on anything, it may go without a password; settings refuse that elsewhere.
     options = ("--read_only=True", "--max_tasks=5000", "--logging=warning")
-    where = (f"--address={knobs.flower_address}", f"--port={state.ports['flower']}")
-    login = {"FLOWER_BASIC_AUTH": f"{knobs.flower_user}:{knobs.flower_password}"} if knobs.flower_password else {}
-    return _celery("flower", ("flower", *where, *options), {**environment_of(state), **login})
+    port, login = state.ports["flower"], f"{knobs.flower_user}:{knobs.flower_password}"
+    environment = {**environment_of(state), **({"FLOWER_BASIC_AUTH": login} if knobs.flower_password else {})}
+    # The watchdog greets the loopback alone.
+    watched = {"silent_seconds": _FLOWER_SILENT_SECONDS, "greeting": Greeting(port, b"GET /healthcheck HTTP/1.0\r\n\r\n")}
+    bounds = watched if knobs.flower_address in ("127.0.0.1", "localhost", "0.0.0.0") else {}
+    return _celery("flower", ("flower", f"--address={knobs.flower_address}", f"--port={port}", *options), environment, **bounds)
 
 
 def streamer_name(venue: str, replica: str) -> str:
@@ -93,7 +110,16 @@ def streamer_name(venue: str, replica: str) -> str:
 
 def streamer(venue: str, replica: str, environment: Mapping[str, str]) -> Program:
     argv = [sys.executable, "-m", "streamers", venue, *([] if replica == FIRST_REPLICA else ["--replica", replica])]
-    return Program(streamer_name(venue, replica), argv, ROOT, environment, stage=STREAMERS, stop_seconds=_STREAMER_STOP_SECONDS)
+    return Program(
+        streamer_name(venue, replica),
+        argv,
+        ROOT,
+        environment,
+        stage=STREAMERS,
+        stop_seconds=STREAMER_STOP_SECONDS,
+        silent_seconds=_STREAMER_SILENT_SECONDS,
+        most_bytes=_MOST_BYTES,
+    )
 
 
 def stands_in(name: str, running: set[str]) -> str:

@@ -6,6 +6,7 @@ port on the loopback does, and the password lies in the data folder too (0600).
 
 import secrets
 import shutil
+import struct
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from ops.local.ports import require_free, socket_folder
 from ops.local.postgres_conf import configuration
 from ops.local.runtime import Runtime
 from ops.local.server import Server, environment, memory_bytes, require_room, running_on
+from ops.local.watchdog import Greeting
 
 MAJOR = "17"
 DATABASE = "tapefarm"
@@ -84,7 +86,15 @@ def describe_postgres(runtime: Runtime, data: Path, port: int, *, say: Callable[
         stop_seconds=60,
         url=f"postgresql+psycopg2://{USER}@/{DATABASE}?host={quote(str(sockets), safe='/')}&port={port}",
         answers=lambda: _answers(runtime, sockets, port),
+        greeting=Greeting(port, _hello(), b"is shutting down"),
     )
+
+
+def _hello() -> bytes:
+    """A client's first message, answered with a question for its password, or with what the server is at. "Starting up" is as good; one that
+    was asked to stop by hand may wait for its clients for ever, and lets no other one in."""
+    names = f"user\0{USER}\0database\0{DATABASE}\0\0".encode()
+    return struct.pack("!II", len(names) + 8, 3 << 16) + names
 
 
 def _answers(runtime: Runtime, sockets: Path, port: int) -> bool:

@@ -10,7 +10,18 @@ listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = '{sockets}'
 unix_socket_permissions = 0700
+# A farm has some thirty; the rest is for readers. The last three are kept for whoever comes to help.
 max_connections = 100
+superuser_reserved_connections = 3
+# What the farm's own connections set for themselves is shorter (db/engine.py). These bound everybody else: a query whose client is gone,
+# a transaction that somebody has left open, a lock that does not come. A statement may be long on purpose, so its bound is wide.
+client_connection_check_interval = 10s
+tcp_keepalives_idle = 60
+tcp_keepalives_interval = 10
+tcp_keepalives_count = 6
+idle_in_transaction_session_timeout = 10min
+lock_timeout = 60s
+statement_timeout = 1h
 timezone = 'UTC'
 log_timezone = 'UTC'
 

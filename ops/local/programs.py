@@ -10,9 +10,12 @@ from typing import Self
 from ops.local.accounts import Account
 from ops.local.launch import bound_argv
 from ops.local.server import Server
+from ops.local.watchdog import GREETING, MEMORY, PULSE, SILENT, Greeting
 
 _LOG_BYTES = "10MB"
 _LOG_BACKUPS = 3
+#: Redis and PostgreSQL answer within milliseconds; a disk that stalls may hold them up for longer.
+_SERVER_SILENT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class Program:
     stop_signal: str = "TERM"
     stop_seconds: int = 10
     start_seconds: int = 1  # a program that ends sooner is started again after a growing pause
+    silent_seconds: int = 0  # one that has not turned for so long is killed; 0: nobody looks
+    greeting: Greeting | None = None  # None: it turns when its pulse moves (core/pulse.py)
+    most_bytes: int = 0  # one that holds more memory in a process is asked to end; 0: no bound
+    nice: int = 0
 
     @classmethod
     def of(cls, server: Server, *, stage: int) -> Self:
@@ -40,12 +47,16 @@ class Program:
             stage=stage,
             stop_signal=server.stop_signal,
             stop_seconds=server.stop_seconds,
+            silent_seconds=_SERVER_SILENT_SECONDS,
+            greeting=server.greeting,
         )
 
     def script(self) -> str:
         """A shell script that becomes the program; anybody may run it by hand to see what the supervisor sees."""
         exports = [f"export {name}={shlex.quote(value)}" for name, value in sorted(self.env.items())]
         argv = bound_argv(self.argv, account=self.account, death_signal=self.stop_signal)
+        if self.nice:
+            argv = ["nice", "-n", str(self.nice), *argv]
         return "\n".join(["#!/bin/sh", f"cd {shlex.quote(str(self.directory))} || exit 1", *exports, f"exec {shlex.join(argv)}", ""])
 
 
@@ -71,6 +82,14 @@ class Layout:
     @property
     def configuration(self) -> Path:
         return self.home / "supervisord.conf"
+
+    @property
+    def facts(self) -> Path:
+        """What the supervisor knows of the programs, for the farm's own tasks."""
+        return self.run / "programs.json"
+
+    def pulse(self, name: str) -> Path:
+        return self.run / "pulses" / name
 
     def script(self, name: str) -> Path:
         return self.run / f"{name}.sh"
@@ -100,6 +119,7 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [rpcinterface:farm]
 supervisor.rpcinterface_factory = ops.local.supervisor_plugin:make_rpcinterface
+facts = {facts}
 """
 
 # startretries is out of reach: the plugin caps the pause between attempts and so keeps FATAL away.
@@ -107,7 +127,7 @@ supervisor.rpcinterface_factory = ops.local.supervisor_plugin:make_rpcinterface
 _PROGRAM = """
 [program:{name}]
 command = /bin/sh "{script}"
-environment = TAPEFARM_PROGRAM_SUM="{sum}"
+environment = {environment}
 directory = {home}
 priority = {stage}
 autostart = false
@@ -130,13 +150,13 @@ def configuration(layout: Layout, programs: Iterable[Program], *, as_root: bool)
     limits = {"log_bytes": _LOG_BYTES, "log_backups": _LOG_BACKUPS}
     paths = {name: _escaped(value) for name, value in (("run", layout.run), ("logs", layout.logs), ("home", layout.home))}
     user = "user = root\n" if as_root else ""
-    sections = [_HEAD.format(**limits, **paths, socket=_escaped(layout.socket), user=user)]
+    sections = [_HEAD.format(**limits, **paths, socket=_escaped(layout.socket), facts=_escaped(layout.facts), user=user)]
     for program in programs:
         section = _PROGRAM.format(
             **limits,
             name=program.name,
             script=_escaped(layout.script(program.name)),
-            sum=hashlib.sha256(program.script().encode()).hexdigest()[:16],
+            environment=",".join(f'{name}="{value}"' for name, value in _watched(layout, program).items()),
             home=paths["home"],
             stage=program.stage,
             start_seconds=program.start_seconds,
@@ -146,6 +166,20 @@ def configuration(layout: Layout, programs: Iterable[Program], *, as_root: bool)
         )
         sections.append(section)
     return "".join(sections)
+
+
+def _watched(layout: Layout, program: Program) -> dict[str, str]:
+    """What tells the plugin of a change and of how to watch the program."""
+    found = {"TAPEFARM_PROGRAM_SUM": hashlib.sha256(program.script().encode()).hexdigest()[:16]}
+    if program.silent_seconds:
+        found[SILENT] = str(program.silent_seconds)
+        if program.greeting is None:
+            found[PULSE] = _escaped(layout.pulse(program.name))
+        else:
+            found[GREETING] = program.greeting.as_text()
+    if program.most_bytes:
+        found[MEMORY] = str(program.most_bytes)
+    return found
 
 
 def _escaped(path: Path) -> str:

@@ -14,6 +14,7 @@ from ops.local.files import write_private
 from ops.local.ports import require_free
 from ops.local.runtime import Runtime
 from ops.local.server import Server, environment, mebibytes, memory_bytes, require_room, running_on
+from ops.local.watchdog import Greeting
 
 _CONFIGURATION = "redis.conf"
 _PASSWORD_FILE = "tapefarm.password"
@@ -88,6 +89,7 @@ def describe_redis(runtime: Runtime, data: Path, port: int) -> Server:
         stop_seconds=30,
         url=f"redis://:{password}@127.0.0.1:{port}/0",
         answers=lambda: _answers(port, password),
+        greeting=Greeting(port, b"PING\r\n"),  # "authenticate first" and "loading" are answers
     )
 
 

@@ -11,6 +11,7 @@ import psutil
 
 from ops.local.accounts import Account
 from ops.local.errors import DiskFull, NotReady
+from ops.local.watchdog import Greeting
 
 _LEAST_FREE_BYTES = 1_000_000_000
 
@@ -29,6 +30,7 @@ class Server:
     stop_seconds: int
     url: str = field(repr=False)  # may hold the password
     answers: Callable[[], bool] = field(repr=False)
+    greeting: Greeting  # answered at once while the server does its work
 
     @property
     def user(self) -> str | None:

@@ -34,6 +34,7 @@ class ProgramState:
     state: str
     pid: int | None
     restarts: int
+    restarts_hour: int
     since: float | None  # seconds of the epoch; None while it does not run
     problem: str
 
@@ -131,7 +132,7 @@ def states(home: Path) -> list[ProgramState]:
     daemon = _daemon(home)
     try:
         infos = daemon.call("supervisor.getAllProcessInfo")
-        restarts = daemon.call("farm.restarts")
+        facts = daemon.call("farm.facts")
         order = {name: (stage, name) for stage, names in _stages(daemon).items() for name in names}
     except ConnectionError:
         return []
@@ -140,7 +141,8 @@ def states(home: Path) -> list[ProgramState]:
             name=info["name"],
             state=info["statename"].lower(),
             pid=info["pid"] or None,
-            restarts=restarts.get(info["name"], 0),
+            restarts=facts.get(info["name"], {}).get("restarts", 0),
+            restarts_hour=facts.get(info["name"], {}).get("restarts_hour", 0),
             since=float(info["start"]) if info["pid"] else None,
             problem=info["spawnerr"],
         )

@@ -196,14 +196,13 @@ def test_a_backlog_is_what_waits(log: Journal) -> None:
     assert last is not None and log.backlog(STREAM, last) == 0, "committed, though not yet trimmed"
 
 
-def test_the_oldest_entry_that_waits_is_found_behind_an_offset(log: Journal) -> None:
-    assert log.next_id(STREAM, START) is None
-    for number in (1, 2):
-        log.append([(STREAM, journal.event_fields("connected", "c", number, AT))])
-    first = log.next_id(STREAM, START)
-    last = log.last_id(STREAM)
-    assert first and last and id_order(first) < id_order(last)
-    assert (log.next_id(STREAM, first), log.next_id(STREAM, last)) == (last, None)
+def test_the_oldest_that_waits_says_since_when(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:
+    assert log.waited_seconds(STREAM, START) == 0
+    now = int(redis_client.time()[0])  # type: ignore[index]
+    for age in (90, 30):
+        redis_client.xadd(f"{key_prefix}:journal:{STREAM}", {"x": "y"}, id=f"{(now - age) * 1000}-0")
+    waited = [log.waited_seconds(STREAM, offset) for offset in (START, f"{(now - 90) * 1000}-0", f"{(now - 30) * 1000}-0")]
+    assert waited == [pytest.approx(90, abs=10), pytest.approx(30, abs=10), 0]
 
 
 def test_nothing_is_appended_when_one_entry_is_refused(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:

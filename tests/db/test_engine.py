@@ -11,8 +11,9 @@ from db import engine
 
 def test_every_connection_has_timeouts_and_utc(fresh_database_url: str) -> None:
     with closing(engine.connect(fresh_database_url, name="a name")) as raw, raw.cursor() as cursor:
-        cursor.execute("SELECT current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('TimeZone')")
-        assert cursor.fetchone() == ("2min", "20s", "UTC")
+        names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "TimeZone")
+        cursor.execute("SELECT current_setting(name) FROM unnest(%s) AS name", (list(names),))
+        assert [value for (value,) in cursor.fetchall()] == ["2min", "20s", "5min", "UTC"]
         cursor.execute("SELECT application_name FROM pg_stat_activity WHERE pid = pg_backend_pid()")
         assert cursor.fetchone() == ("a name",)
     with engine.engine(fresh_database_url).connect() as pooled:

@@ -64,7 +64,12 @@ class Socket:
 @pytest.fixture
 def farm(fresh_database_url: str, redis_url: str, key_prefix: str) -> Settings:
     return dataclasses.replace(
-        settings.load({}), database_url=fresh_database_url, redis_url=redis_url, key_prefix=key_prefix, writer_groups=1
+        settings.load({}),
+        database_url=fresh_database_url,
+        redis_url=redis_url,
+        key_prefix=key_prefix,
+        writer_groups=1,
+        farm_home="/nonexistent/farm",  # a real one beside the checkout is no business of a test's
     )
 
 

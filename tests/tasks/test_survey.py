@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from core import journal as journals
+from core import redisdb
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Collect, Settings
@@ -47,6 +48,14 @@ def surveyed(farm: Settings, journal: Journal, board: Board, monkeypatch: pytest
 def test_silence_is_judged_by_what_the_channel_allows(surveyed: Any, since: float, data_age: float | None, says: str) -> None:
     name = StreamName(NAME, "rare", "0", "a")
     assert surveyed(since, data_age) == ([f"{name}: {says}"] if says else [])
+
+
+def test_a_stream_that_nobody_writes_is_a_reason_however_little_waits(surveyed: Any, redis_client: redisdb.Client, key_prefix: str) -> None:
+    name = StreamName(NAME, "rare", "0", "a")
+    redis_client.sadd(f"{key_prefix}:journals", str(name))
+    redis_client.xadd(f"{key_prefix}:journal:{name}", {"x": "y"}, id=f"{int(time.time() - survey.WAITING_SECONDS - 10) * 1000}-0")
+    (reason,) = surveyed(5, 1)
+    assert reason.startswith(f"{name}: nothing is written, the oldest of 1 journal entries waits since")
 
 
 @pytest.mark.parametrize(

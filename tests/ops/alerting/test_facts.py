@@ -1,5 +1,6 @@
 """What is measured, from a real database, a real Redis and this machine."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -149,16 +150,18 @@ def test_without_a_supervisor_nothing_is_said_of_programs(witnesses: Witnesses) 
     assert witnesses.programs().facts == {}
 
 
-def test_programs_that_are_down_and_that_restart(witnesses: Witnesses, monkeypatch: pytest.MonkeyPatch) -> None:
-    def program(name: str, state: str, restarts: int = 0) -> ProgramState:
-        return ProgramState(name, state, 1 if state == "running" else None, restarts, None, "spawn error" if state == "backoff" else "")
+def test_programs_that_are_down_and_that_restart(witnesses: Witnesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def program(name: str, state: str) -> ProgramState:
+        return ProgramState(name, state, 1 if state == "running" else None, 0, 0, None, "spawn error" if state == "backoff" else "")
 
     told = [program("beat", "running"), program("streamer-v", "stopped"), program("streamer-v-b", "running"), program("flower", "backoff")]
     monkeypatch.setattr("ops.alerting.facts.states", lambda _home: told)
     facts = witnesses.programs().facts
     down = {name: (reading.value, reading.words) for name, reading in facts["program_down"].items() if reading.value}
     assert down == {"flower": (1.0, "it is backoff (spawn error)")}
-    told[0] = program("beat", "running", 12)
+    fact = {"restarts_hour": 12, "memory_bytes": "1"}
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "programs.json").write_text(json.dumps({"at": time.time(), "programs": {"beat": fact}}))
     assert witnesses.programs().facts["restarts_per_hour"]["beat"].value == 12
 
 

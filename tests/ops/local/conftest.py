@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from ops.local import supervision
 from ops.local.errors import RuntimeUnavailable
+from ops.local.orphans import orphans
 from ops.local.runtime import Runtime, ensure_runtime
 from ops.local.servers import Servers, ephemeral_servers
 
@@ -36,3 +38,12 @@ def open_folder() -> Iterator[Path]:
 def servers(runtime: Runtime, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     with ephemeral_servers(tmp_path_factory.mktemp("servers"), durable=True, runtime=runtime) as running:
         yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """Where a supervisor of the test's own keeps its files; it is stopped after the test, and leaves nothing."""
+    folder = tmp_path / "farm home"
+    yield folder
+    supervision.stop_daemon(folder)
+    assert orphans(folder) == []

@@ -6,6 +6,8 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -20,6 +22,7 @@ from ops.local.postgres_conf import configuration
 from ops.local.runtime import Runtime
 from ops.local.server import is_alive
 from ops.local.servers import Running, Servers, ephemeral_redis, free_port, prepare_postgres, prepare_redis
+from tests.ops.local.supervised import until
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 
@@ -32,6 +35,30 @@ def _query(url: str, sql: str) -> list[tuple[object, ...]]:
             return cursor.fetchall()
     finally:
         connection.close()
+
+
+def test_servers_answer_whoever_greets_them(servers: Servers) -> None:
+    said = servers.postgres.log.stat().st_size
+    for server in (servers.postgres.server, servers.redis.server):
+        for _ in range(3):
+            until(lambda greeting=server.greeting: greeting.answered(0.1))  # type: ignore[misc]
+        server.greeting.close()
+    assert b"unknown" not in servers.postgres.log.read_bytes()[said:], "a greeting is no noise in the log"
+
+
+def test_a_database_that_waits_for_its_clients_to_leave_does_not_answer(servers: Servers) -> None:
+    """SIGTERM by hand: it lets in nobody and lives on as long as one session does."""
+    running = servers.postgres
+    assert running.process is not None
+    greeting = replace(running.server.greeting)
+    with closing(psycopg2.connect(servers.database_url.replace("+psycopg2", ""))):
+        running.process.terminate()
+        until(lambda: "shutdown request" in running.log.read_text(), 10)
+        assert not any(greeting.answered(0.1) or time.sleep(0.05) for _ in range(20))
+        assert running.process.poll() is None
+    running.process.wait(30)
+    greeting.close()
+    running.start()
 
 
 def test_hypertable(servers: Servers) -> None:
