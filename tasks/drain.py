@@ -76,6 +76,7 @@ class Drain:
         self._trimmed_at = self._reported_at = self._asked_at = 0.0
         self._kept_at = time.monotonic()
         self._rows_per_entry = 0.0
+        self._heard: set[StreamName] = set()  # since the streams were last looked for
         self._careful = False
         self._pending: Future[None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -87,7 +88,7 @@ class Drain:
         with self._writer, self._writer.cursor() as cursor:
             if not offsets.lock_group(cursor, self._turn.group):
                 raise LockTaken
-        self._find_streams()
+        self.find_streams()
 
     def close(self) -> None:
         """Give the group back before hanging up: the server takes a moment to notice a closed connection."""
@@ -107,7 +108,7 @@ class Drain:
             busy = self.step()
             if time.monotonic() - self._reported_at > REPORT_SECONDS:
                 self.report()
-                self._find_streams()
+                self.find_streams()
             least = self._settings.writer_gap_ms / 1000 if busy else 0.0 if self._readers else BLOCK_MS / 1000
             if (pause := least - (time.monotonic() - started)) > 0:
                 time.sleep(pause)
@@ -132,7 +133,7 @@ class Drain:
             log.warning("the database refused a batch, going entry by entry group=%s reason=%s", self._turn.group, exc)
             self._careful = True
             self._readers = {}
-            self._find_streams()
+            self.find_streams()
             return True
         return bool(reads)
 
@@ -141,9 +142,11 @@ class Drain:
             return []
         share = self._settings.writer_max_rows / len(self._readers) / self._rows_per_entry if self._rows_per_entry else FIRST_ENTRIES
         entries = int(min(max(share, 1), MAX_ENTRIES))
-        return self._journal.read(
+        reads = self._journal.read(
             {stream: reader.last_id for stream, reader in self._readers.items()}, block_ms=BLOCK_MS, max_entries=entries
         )
+        self._heard.update(stream for stream, _ in reads)
+        return reads
 
     def _work(self, reads: Sequence[tuple[StreamName, list[RawEntry]]]) -> None:
         """Digest, while the commit thread writes what was digested before."""
@@ -224,10 +227,16 @@ class Drain:
             self._journal.trim(self._committed)
             self._committed = {}
 
-    def _find_streams(self) -> None:
+    def find_streams(self) -> None:
         """This group's share of the streams: every n-th place of the sorted list, so that neighbours spread over the groups, with all
         its replicas."""
-        places = [list(replicas) for _, replicas in groupby(self._journal.streams(), key=lambda stream: stream[:3])]
+        registered = self._journal.streams()
+        if lost := self._readers.keys() - set(registered):
+            # Redis was wiped. Until all know of their streams again, the places would be dealt out anew with each that comes.
+            log.warning("the registry of streams was lost, it is told again group=%s streams=%d", self._turn.group, len(lost))
+            self._journal.register(lost)
+            return
+        places = [list(replicas) for _, replicas in groupby(registered, key=lambda stream: stream[:3])]
         mine = [s for replicas in places[self._turn.group :: self._settings.writer_groups] for s in replicas if s.venue in VENUES]
         if mine != list(self._readers):
             self._settle()
@@ -235,10 +244,21 @@ class Drain:
             for _, replicas in groupby(mine, key=lambda stream: stream[:3]):
                 join([self._readers[stream] for stream in replicas])
         self._turn.streams = len(mine)
+        self._leave_lost_ids()
+
+    def _leave_lost_ids(self) -> None:
+        """A journal that was lost may count from lower ids than a reader stands at, which would wait for ever."""
+        newest = self._journal.last_ids(self._readers.keys() - self._heard)
+        self._heard = set()
+        for stream, last_id in newest.items():
+            if last_id is not None and journals.id_order(last_id) < journals.id_order(self._readers[stream].last_id):
+                self._settle()
+                self._read_anew(stream)
 
     def _read_anew(self, stream: StreamName) -> None:
         """From where the stream is committed, with those who share with its reader."""
         shared = [stream, *(twin.stream for twin in self._readers[stream].twins)]
+        self._committed = {one: offset for one, offset in self._committed.items() if one not in shared}
         self._readers.update({one: self._reader(one) for one in shared})
         join([self._readers[one] for one in shared])
 
