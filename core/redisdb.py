@@ -14,6 +14,7 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | P:rotate:<journal stream> | string | tasks.writers | streamers | one a stream; expires |
 | P:vital:<who> | string (JSON) | every process that reports | status, health | expires by itself |
 | P:failures | hash | tasks.signals | watcher | one field a task |
+| P:beat | string | beat | beat | one; expires |
 | P:budget:<venue>:* | strings | core.budget | core.budget | expire within minutes |
 | P:celery:* | kombu's own | Celery | Celery | messages expire; results are not kept |
 """
