@@ -283,6 +283,9 @@ class Journal:
         """What a reader of the stream has gathered over its entries, of plain values; replaces what was kept before."""
         self._redis.set(f"{self._prefix}:state:{stream}", _compressor().compress(msgspec.msgpack.encode(state)))
 
+    def drop_state(self, stream: StreamName) -> None:
+        self._redis.delete(f"{self._prefix}:state:{stream}")
+
     def state(self, stream: StreamName) -> dict[str, Any] | None:
         """None when nothing was kept. Raises JournalError when it is not one of ours."""
         data = self._redis.get(f"{self._prefix}:state:{stream}")

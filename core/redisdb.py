@@ -25,6 +25,8 @@ from redis.retry import Retry
 
 Client = redis.Redis
 RedisError = redis.exceptions.RedisError
+#: `maxmemory` is reached: Redis takes nothing more, but reads and forgets as before.
+OutOfMemory = redis.exceptions.OutOfMemoryError
 
 
 def connect(url: str, *, timeout_seconds: float) -> Client:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.journal import START, Journal, JournalError, id_order
+from core.redisdb import OutOfMemory
 from db.offsets import Fenced
 from tasks.books import Books
 from tasks.continuity import Sockets
@@ -20,10 +21,18 @@ PAGE_ENTRIES = 256
 
 
 def keep(journal: Journal, reader: Reader) -> None:
-    """Only when everything that the reader has digested is committed."""
+    """Only when everything that the reader has digested is committed.
+
+    A Redis out of memory takes no state, and would never be trimmed if the journal had to wait for one. What was kept before goes, which
+    may make room enough; a drain that dies in such a time leaves books to be asked for anew.
+    """
     assert reader.books is not None
     state = {"offset": reader.last_id, "sockets": reader.sockets.stored(), "books": reader.books.stored(reader.sockets.connections)}
-    journal.keep_state(reader.stream, state)
+    try:
+        journal.keep_state(reader.stream, state)
+    except OutOfMemory:
+        log.warning("redis is out of memory and keeps no books for now stream=%s", reader.stream)
+        journal.drop_state(reader.stream)
 
 
 def recover(journal: Journal, reader: Reader, committed: Callable[[], str]) -> None:

@@ -14,6 +14,7 @@ from core import journal as journals
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.records import KINDS
+from core.redisdb import OutOfMemory
 from core.settings import Settings
 from db import engine, offsets
 from db.evidence import UNHEARD, doubted, doubted_for
@@ -212,13 +213,15 @@ class Drain:
         self._pass_wishes_on()
 
     def _pass_wishes_on(self) -> None:
-        for stream, reader in self._readers.items():
-            if reader.wishes:
-                self._board.ask_resync(str(stream), [] if "" in reader.wishes else sorted(reader.wishes))
-                reader.wishes.clear()
-            if reader.wants_rotation:
-                reader.wants_rotation = False
-                self._board.ask_rotation(str(stream))
+        """A Redis out of memory takes none; they wait."""
+        with suppress(OutOfMemory):
+            for stream, reader in self._readers.items():
+                if reader.wishes:
+                    self._board.ask_resync(str(stream), [] if "" in reader.wishes else sorted(reader.wishes))
+                    reader.wishes.clear()
+                if reader.wants_rotation:
+                    self._board.ask_rotation(str(stream))
+                    reader.wants_rotation = False
 
     def _trim(self) -> None:
         """Only while no other thread commits, or from the committing thread itself."""
@@ -303,6 +306,8 @@ class Drain:
         return None, None
 
     def report(self) -> None:
+        """A Redis out of memory is told nothing: what matters then is that the journal is trimmed."""
         self._reported_at = time.monotonic()
-        for stream in self._readers:
-            self._board.report(f"drain:{stream}", self._lag.summary(str(stream), time.time_ns() // 1000))
+        with suppress(OutOfMemory):
+            for stream in self._readers:
+                self._board.report(f"drain:{stream}", self._lag.summary(str(stream), time.time_ns() // 1000))

@@ -21,7 +21,7 @@ from tasks import maintenance
 from tasks.drain import FIRST_ENTRIES, Drain, LockTaken, Turn
 from tasks.lag import Lag
 from tasks.replies import Replies
-from tests.tasks.conftest import QUOTES, TRADES, Socket, quote, trade
+from tests.tasks.conftest import QUOTES, TRADES, Socket, full, quote, trade
 from venues import VENUES
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -253,6 +253,22 @@ def test_a_lost_reply_is_a_gap_until_the_next_one(
     keep()
     drain_all(farm, journal, board)
     assert query("SELECT cause, received_to IS NOT NULL FROM data_gaps") == [("journal", True)]
+
+
+def test_a_redis_out_of_memory_is_trimmed_and_told_nothing(
+    farm: Settings, journal: Journal, board: Board, redis_client: redisdb.Client, query: Query
+) -> None:
+    socket = Socket(journal, TRADES, "c")
+    socket.send(trade(1))
+    with opened(farm, journal, board) as (drain, _):
+        with full(redis_client):
+            while drain.step():
+                pass
+            drain.report()
+            assert board.vitals("drain") == {}
+            assert (ids(query), journal.length(TRADES)) == ([1], 0)
+        drain.report()
+        assert list(board.vitals("drain")) == [f"drain:{TRADES}"]
 
 
 def test_a_hole_in_the_ids_is_a_gap_row_even_across_drains(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
