@@ -35,8 +35,9 @@ def keep(journal: Journal, reader: Reader) -> None:
         journal.drop_state(reader.stream)
 
 
-def recover(journal: Journal, reader: Reader, committed: Callable[[], str]) -> None:
-    """Bring the reader's books to where it stands. What cannot be recovered is asked for anew.
+def recover(journal: Journal, reader: Reader, committed: Callable[[], str], left: Reader | None = None) -> None:
+    """Bring the reader's books to where it stands. What cannot be recovered is asked for anew, unless the attempt before `left` a reader that
+    stands there.
 
     `committed`: journal id up to which the stream is committed by now. Raises Fenced while another drain still moves the stream on: it may
     have kept other books, and trimmed the journal behind them, between two looks of ours.
@@ -48,7 +49,9 @@ def recover(journal: Journal, reader: Reader, committed: Callable[[], str]) -> N
         log.error("the books are ahead of what is committed stream=%s", reader.stream)
         state = None
     if state is None:
-        if reader.last_id != START:
+        if left is not None and left.last_id == reader.last_id:
+            reader.books = left.books
+        elif reader.last_id != START:
             log.warning("the books are not known and are asked for anew stream=%s", reader.stream)
             reader.wishes.add("")
         keep(journal, reader)

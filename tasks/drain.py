@@ -70,7 +70,11 @@ class Drain:
     The commit thread has the writing connection for itself; everything else goes over the second one.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, board: Board, turn: Turn, lag: Lag) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, board: Board, turn: Turn, lag: Lag, left: dict[StreamName, Reader] | None = None
+    ) -> None:
+        """`left`: what the attempt before this one knew of books, should Redis have lost that; it is given what this one knew."""
+        self._left = {} if left is None else left
         self._settings, self._journal, self._board, self._turn, self._lag = settings, journal, board, turn, lag
         self._readers: dict[StreamName, Reader] = {}
         self._committed: dict[StreamName, str] = {}
@@ -94,6 +98,8 @@ class Drain:
     def close(self) -> None:
         """Give the group back before hanging up: the server takes a moment to notice a closed connection."""
         self._pool.shutdown(wait=True)
+        if self._pending is None or self._pending.exception() is None:
+            self._left.update({stream: reader for stream, reader in self._readers.items() if reader.books is not None})
         with suppress(*engine.UNREACHABLE):
             self._writer.rollback()
             with self._writer, self._writer.cursor() as cursor:
@@ -281,7 +287,7 @@ class Drain:
         reader = Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
         if reader.venue.keeps_books(stream.channel):
             reader.books = Books()
-            book_state.recover(self._journal, reader, lambda: self._committed_now(stream))
+            book_state.recover(self._journal, reader, lambda: self._committed_now(stream), self._left.pop(stream, None))
             reader.books.doubted = unheard
         return reader
 

@@ -161,6 +161,29 @@ def test_books_that_are_lost_are_asked_for_anew_and_go_on_from_the_next_state(
     assert query("SELECT ignored FROM stream_offsets") == [(1,)]
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["where it was left", "moved on since"])
+def test_books_that_redis_loses_go_on_in_the_process_that_has_them(
+    farm: Settings, journal: Journal, board: Board, redis_client: redisdb.Client, key_prefix: str, query: Query, same: bool
+) -> None:
+    socket, left = Socket(journal, BOOK, "c"), {}  # type: ignore[var-annotated]
+
+    def drain() -> None:
+        with closing(Drain(farm, journal, board, Turn(0), Lag(), left)) as at_work:
+            at_work.open()
+            while at_work.step():
+                pass
+
+    socket.send(b"1 state 0.40 5")
+    drain()
+    if not same:
+        query("UPDATE stream_offsets SET last_id = split_part(last_id, '-', 1) || '-99999'")
+    redis_client.delete(f"{key_prefix}:state:{BOOK}")
+    socket.send(b"2 change 0.40 1")
+    drain()
+    assert board.resyncs([str(BOOK)]) == ({} if same else {str(BOOK): [""]})
+    assert told(query)[0] == ([(2, 0.40, 6)] if same else [])
+
+
 def test_a_redis_out_of_memory_is_trimmed_though_it_keeps_no_books(
     farm: Settings, journal: Journal, board: Board, redis_client: redisdb.Client, drained: Callable[..., None], query: Query
 ) -> None:
