@@ -49,8 +49,8 @@ class Beats:
 
     def senders(self, task: str = RING) -> list[int]:
         """Process of each message that was sent of this task, in order."""
-        raw = self._client.lrange(f"{self._prefix}:celery:writers", 0, -1)
-        headers = [json.loads(message)["headers"] for message in reversed(raw)]
+        [queue] = self._client.keys(f"{self._prefix}:celery:writers?*9") or [""]  # of their priority
+        headers = [json.loads(message)["headers"] for message in reversed(self._client.lrange(queue, 0, -1))]
         return [int(found["origin"].removeprefix("gen").partition("@")[0]) for found in headers if found["task"] == task]
 
     def sent_by(self, process: subprocess.Popen[bytes], more: int = 1) -> None:
