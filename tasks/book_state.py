@@ -54,6 +54,8 @@ def recover(journal: Journal, reader: Reader, committed: Callable[[], str], left
         elif reader.last_id != START:
             log.warning("the books are not known and are asked for anew stream=%s", reader.stream)
             reader.wishes.add("")
+            assert reader.books is not None
+            reader.books.forgotten = set(reader.sockets.live)
         keep(journal, reader)
         return
     reader.books = state["books"]

@@ -287,7 +287,7 @@ class Drain:
         reader = Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
         if reader.venue.keeps_books(stream.channel):
             reader.books = Books()
-            book_state.recover(self._journal, reader, lambda: self._committed_now(stream), self._left.pop(stream, None))
+            book_state.recover(self._journal, reader, lambda: self._committed_now(stream), self._left.get(stream))
             reader.books.doubted = unheard
         return reader
 

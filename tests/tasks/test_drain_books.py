@@ -155,8 +155,11 @@ def test_books_that_are_lost_are_asked_for_anew_and_go_on_from_the_next_state(
     socket.send(b"2 change 0.40 1")
     drained()
     assert board.resyncs([str(BOOK)]) == {str(BOOK): [""]}
+    at = f"(extract(epoch FROM event_from) * 1000000)::int8 - {START_US}, (extract(epoch FROM event_to) * 1000000)::int8 - {START_US}"
+    assert query(f"SELECT cause, {at} FROM data_gaps") == [("book", 2, None)], "from the first change that comes to nobody knows what"
     socket.send(b"3 state 0.40 6", b"4 change 0.40 1")
     drained()
+    assert query(f"SELECT cause, {at} FROM data_gaps") == [("book", 2, 3)]
     assert told(query)[0] == [(4, 0.40, 7)]
     assert query("SELECT ignored FROM stream_offsets") == [(1,)]
 
