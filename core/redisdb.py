@@ -7,8 +7,8 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind commits; then Redis' maxmemory |
 | P:state:<journal stream> | string (msgpack, zstd) | tasks.writers | tasks.writers | one a stream that has books |
 | P:appended:<streamer> | string | streamers | streamers | one a streamer |
-| P:journals | set | streamers, tasks.snapshots | tasks.writers, status | one member a stream |
-| P:universe:<venue> | string (JSON) | tasks.metadata | streamers | one a venue |
+| P:journals | set | streamers, tasks.snapshots, tasks.writers | tasks.writers, status | one member a stream |
+| P:universe:<venue> | string (JSON) | tasks.metadata; streamers where it is lost | streamers | one a venue |
 | P:shards:<venue>:<part>:<of> | hash (JSON) | streamers | streamers | one field a channel |
 | P:resync:<journal stream> | set | tasks.writers | streamers | one member a symbol; expires |
 | P:rotate:<journal stream> | string | tasks.writers | streamers | one a stream; expires |
