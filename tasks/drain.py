@@ -83,6 +83,7 @@ class Drain:
         self._rows_per_entry = 0.0
         self._heard: set[StreamName] = set()  # since the streams were last looked for
         self._careful = False
+        self._torn = False  # a digest has begun and not ended: books are not where their reader stands
         self._pending: Future[None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._writer = engine.connect(settings.database_url, name=f"tapefarm drain {turn.group}")
@@ -98,7 +99,7 @@ class Drain:
     def close(self) -> None:
         """Give the group back before hanging up: the server takes a moment to notice a closed connection."""
         self._pool.shutdown(wait=True)
-        if self._pending is None or self._pending.exception() is None:
+        if not self._torn:
             self._left.update({stream: reader for stream, reader in self._readers.items() if reader.books is not None})
         with suppress(*engine.UNREACHABLE):
             self._writer.rollback()
@@ -157,7 +158,9 @@ class Drain:
 
     def _work(self, reads: Sequence[tuple[StreamName, list[RawEntry]]]) -> None:
         """Digest, while the commit thread writes what was digested before."""
+        self._torn = True
         batch = [(stream, *digest.digest(self._readers[stream], entries)) for stream, entries in reads]
+        self._torn = False
         self._pass_wishes_on()
         # A frame is mostly a row; a page of history is one frame and a thousand rows.
         rows = sum(max(work.step.counts.frames, work.step.counts.rows) for _, work, _ in batch)
@@ -169,6 +172,7 @@ class Drain:
     def _work_carefully(self, reads: Sequence[tuple[StreamName, list[RawEntry]]]) -> None:
         """Entry by entry, so that only what the database refuses is put aside."""
         self._careful = False
+        self._torn = True
         for stream, entries in reads:
             for entry in entries:
                 work, received = digest.digest(self._readers[stream], [entry])
@@ -178,6 +182,7 @@ class Drain:
                     self._read_anew(stream)
                     work, received = digest.digest(self._readers[stream], [entry], condemned=f"the database refused it: {exc}")
                     self._commit(prepare([work]), [(stream, work, received)])
+        self._torn = False
 
     def _commit(self, batch: Batch, works: Sequence[tuple[StreamName, Work, Sequence[Any]]]) -> None:
         self._turn.rows += commit(self._writer, batch)
@@ -239,13 +244,15 @@ class Drain:
     def find_streams(self) -> None:
         """This group's share of the streams: every n-th place of the sorted list, so that neighbours spread over the groups, with all
         its replicas."""
-        registered = self._journal.streams()
-        if lost := self._readers.keys() - set(registered):
-            # Redis was wiped. Until all know of their streams again, the places would be dealt out anew with each that comes.
+        registered = set(self._journal.streams())
+        with self._second, self._second.cursor() as cursor:
+            known = set(map(StreamName.parse, offsets.streams(cursor)))
+        if lost := known - registered:
+            # Redis was wiped. Were it told stream by stream, the places would be dealt out anew with each that comes.
             log.warning("the registry of streams was lost, it is told again group=%s streams=%d", self._turn.group, len(lost))
-            self._journal.register(lost)
-            return
-        places = [list(replicas) for _, replicas in groupby(registered, key=lambda stream: stream[:3])]
+            with suppress(OutOfMemory):
+                self._journal.register(lost)
+        places = [list(replicas) for _, replicas in groupby(sorted(known | registered), key=lambda stream: stream[:3])]
         mine = [s for replicas in places[self._turn.group :: self._settings.writer_groups] for s in replicas if s.venue in VENUES]
         if mine != list(self._readers):
             self._settle()
