@@ -14,14 +14,15 @@ _farm = _settings.load()
 broker_url = _farm.celery_broker_url
 broker_connection_retry_on_startup = True
 broker_connection_max_retries = None  # a farm waits for its Redis for ever
+broker_channel_error_retry = True  # a Redis out of memory refuses as with a wrong command; by default a worker dies of it
 broker_transport_options = {
     "global_keyprefix": f"{_farm.key_prefix}:celery:",  # a Redis may be shared
     "socket_timeout": 20,  # without it a half-open socket waits for ever, and kombu's own checks never run
     "socket_connect_timeout": 5,
     "socket_keepalive": True,
     "health_check_interval": 25,
-    "visibility_timeout": 3600,  # longer than every hard time limit below; a message is repeated only after it
-    "unacked_restore_interval": 10,  # messages of a dead worker come back within seconds
+    "visibility_timeout": 900,  # longer than every hard time limit below; what a dead worker had fetched and not begun comes back after it
+    "unacked_restore_interval": 10,  # looks for such messages so often
     "unacked_restore_throttle": 1,
 }
 
@@ -30,7 +31,9 @@ task_serializer = "json"
 accept_content = ["json"]  # no pickle
 task_ignore_result = True  # results are seen in Flower's events; as keys they would fill Redis
 task_store_errors_even_if_ignored = False
-task_acks_late = False  # every task re-derives its work: a lost message costs a tick of the schedule, a repeated one nothing
+# Early, on purpose: every task re-derives its work, so a message lost with a killed worker costs a tick of the schedule. A late one would come
+# back with every lost connection while its first run goes on, which means the venues' REST asked twice, and after a kill only when it is stale.
+task_acks_late = False
 task_time_limit = 600  # nothing runs longer than ten minutes
 task_soft_time_limit = 540
 # A turn, and behind it one commit at the database's own limits (db/engine.py): a drain that is stuck frees its group within minutes.
@@ -42,7 +45,8 @@ task_create_missing_queues = False  # a misspelt queue is an error, not a queue 
 QUEUES = ("metadata", "snapshots", "writers", "backfill", "maintenance")  # named by what their tasks contend for
 task_queues = [Queue(name, Exchange(name), routing_key=name) for name in QUEUES]  # type: ignore[no-untyped-call]  # kombu has no types
 task_routes = {
-    "tasks.writers.*": {"queue": "writers"},  # contends for the database's write path
+    # Contends for the database's write path. Behind the queue's canary (0 is first), which waits for one turn then and not for two.
+    "tasks.writers.*": {"queue": "writers", "priority": 9},
     "tasks.snapshots.*": {"queue": "snapshots"},  # contends for the venues' REST budgets
     "tasks.metadata.*": {"queue": "metadata"},  # rare, and the streamers wait for it: never behind snapshots
     "tasks.backfill.*": {"queue": "backfill"},  # contends for what is left of the REST budgets; may take long and keeps nobody waiting
@@ -77,7 +81,7 @@ worker_enable_prefetch_count_reduction = True
 worker_eta_task_limit = 100  # nothing here uses ETAs; a flood of them must not hoard memory
 
 # --- beat -----------------------------------------------------------------------------------------------------------------
-beat_scheduler = "tasks.turning:Scheduler"  # Celery's own, with a pulse for the supervisor
+beat_scheduler = "tasks.beat:LeasedScheduler"  # of several beats one keeps the schedule; another takes over when it dies
 beat_schedule_filename = str(_farm.home / "celerybeat-schedule")
 beat_max_loop_interval = 5  # wakes at least so often; the shortest entry is 3 s
 timezone = "UTC"

@@ -26,6 +26,10 @@ class Board:
     def publish_universe(self, venue: str, symbols: Sequence[str]) -> None:
         self._redis.set(f"{self._prefix}:universe:{venue}", json.dumps(list(symbols), ensure_ascii=False))
 
+    def remind_of_universe(self, venue: str, symbols: Sequence[str]) -> None:
+        """Publish what was published last where nothing is: Redis has lost it, and the next round of metadata may be an hour away."""
+        self._redis.set(f"{self._prefix}:universe:{venue}", json.dumps(list(symbols), ensure_ascii=False), nx=True)
+
     def universe(self, venue: str) -> list[str] | None:
         """The symbols to record, or None when nobody has published them yet."""
         found = self._redis.get(f"{self._prefix}:universe:{venue}")

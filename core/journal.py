@@ -7,7 +7,7 @@ of receive times and raw frames; session events are entries without a body, in o
 import os
 import threading
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -149,17 +149,53 @@ def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
 Batch = tuple[StreamName, Mapping[bytes, bytes]]
 
 
-def append_commands(prefix: str, entries: Sequence[Batch], new: Iterable[StreamName]) -> list[tuple[Any, ...]]:
-    """The commands that append entries, all or none; `new` names the streams that the registry may not know yet."""
+class Wiped(RedisError):
+    """the journal has lost streams that it had"""
+
+
+class Mark(NamedTuple):
+    """What a streamer appends with its entries: the number of its group, by which it knows later how much of its log Redis holds."""
+
+    who: str
+    value: str
+
+
+def append_commands(
+    prefix: str,
+    entries: Sequence[Batch],
+    new: Collection[StreamName],
+    mark: Mark | None = None,
+    floors: Mapping[StreamName, str] | None = None,
+) -> list[tuple[Any, ...]]:
+    """The commands that append entries, all or none. `new` names the streams to be made and registered: in the place of any other that
+    is not there the reply is nil, and so it is for a mark that was never set. `floors`: ids that a stream has to count on from."""
+    floors = dict(floors or {})
     commands: list[tuple[Any, ...]] = [
-        ("XADD", f"{prefix}:journal:{stream}", "*", *chain.from_iterable(fields.items())) for stream, fields in entries
+        (
+            "XADD",
+            f"{prefix}:journal:{stream}",
+            *(() if stream in new else ("NOMKSTREAM",)),
+            _after(floors.pop(stream)) if stream in floors else "*",
+            *chain.from_iterable(fields.items()),
+        )
+        for stream, fields in entries
     ]
     if names := sorted(map(str, new)):
         commands.append(("SADD", f"{prefix}:journals", *names))
+    if mark is not None:
+        commands.append(("SET", f"{prefix}:appended:{mark.who}", mark.value, "XX"))
     if len(commands) > 1:
         # Atomic, because Redis may refuse one write (memory) and take the next: a batch behind a younger one would pass for a repeat.
         commands = [("MULTI",), *commands, ("EXEC",)]
     return commands
+
+
+def appended_ids(reply: Any, count: int) -> list[bytes]:
+    """The ids that the last of `append_commands` tells, which appended so many entries. Raises Wiped."""
+    parts = reply if isinstance(reply, list) else [reply]
+    if None in parts:
+        raise Wiped("the journal has lost streams that it had")
+    return parts[:count]
 
 
 class Journal:
@@ -177,12 +213,35 @@ class Journal:
     def append(self, batches: Iterable[Batch]) -> None:
         """Append in order, in one round trip: all or none. After an error it is unknown which: repeat the whole, readers skip repeats."""
         entries = list(batches)
-        new = {stream for stream, _ in entries} - self._registered
+        streams = {stream for stream, _ in entries}
         if entries:
-            self._exchange(append_commands(self._prefix, entries, new))
-        self._registered |= new
+            try:
+                self.add(entries, new=streams - self._registered)
+            except Wiped:
+                self.add(entries, new=streams)
+        self._registered |= streams
 
-    def _exchange(self, commands: Sequence[tuple[Any, ...]]) -> None:
+    def add(
+        self,
+        entries: Sequence[Batch],
+        *,
+        new: Collection[StreamName],
+        mark: Mark | None = None,
+        floors: Mapping[StreamName, str] | None = None,
+    ) -> list[bytes]:
+        """As `append`, for who keeps account of the streams by himself; returns the entries' ids. Raises Wiped where a stream that is
+        not `new`, or the mark, is not there: what of the rest was appended is unknown."""
+        return appended_ids(self._exchange(append_commands(self._prefix, entries, new, mark, floors)), len(entries))
+
+    def mark(self, who: str) -> str | None:
+        """How far the log of this streamer goes that Redis holds."""
+        found = self._redis.get(f"{self._prefix}:appended:{who}")
+        return None if found is None else str(found.decode())
+
+    def set_mark(self, mark: Mark) -> None:
+        self._redis.set(f"{self._prefix}:appended:{mark.who}", mark.value)
+
+    def _exchange(self, commands: Sequence[tuple[Any, ...]]) -> Any:
         """One write, one read, on a connection kept for it: the client's pipeline and pool cost as much as the round trip itself."""
         if self._wire is None or self._wire_pid != os.getpid():
             self._wire, self._wire_pid = self._redis.connection_pool.get_connection(), os.getpid()
@@ -198,10 +257,10 @@ class Journal:
         for part in reply if isinstance(reply, list) else ():
             if isinstance(part, RedisError):
                 raise part
+        return reply
 
-    def forget_registrations(self) -> None:
-        """After Redis was away it may have come back empty."""
-        self._registered.clear()
+    def register(self, streams: Iterable[StreamName]) -> None:
+        self._redis.sadd(f"{self._prefix}:journals", *map(str, streams))
 
     def streams(self) -> list[StreamName]:
         return sorted(StreamName.parse(member.decode()) for member in self._redis.smembers(f"{self._prefix}:journals"))
@@ -223,6 +282,9 @@ class Journal:
     def keep_state(self, stream: StreamName, state: Mapping[str, Any]) -> None:
         """What a reader of the stream has gathered over its entries, of plain values; replaces what was kept before."""
         self._redis.set(f"{self._prefix}:state:{stream}", _compressor().compress(msgspec.msgpack.encode(state)))
+
+    def drop_state(self, stream: StreamName) -> None:
+        self._redis.delete(f"{self._prefix}:state:{stream}")
 
     def state(self, stream: StreamName) -> dict[str, Any] | None:
         """None when nothing was kept. Raises JournalError when it is not one of ours."""
@@ -260,8 +322,27 @@ class Journal:
         return int(self._redis.xlen(self._key(stream)))
 
     def last_id(self, stream: StreamName) -> str | None:
-        newest = self._redis.xrevrange(self._key(stream), count=1)
-        return newest[0][0].decode() if newest else None
+        return self.last_ids([stream])[stream]
+
+    def last_ids(self, streams: Iterable[StreamName]) -> dict[StreamName, str | None]:
+        """Newest entry of each; None where there is none."""
+        pipe, asked = self._redis.pipeline(transaction=False), list(streams)
+        for stream in asked:
+            pipe.xrevrange(self._key(stream), count=1)
+        found = zip(asked, pipe.execute(), strict=True)
+        return {stream: newest[0][0].decode() if newest else None for stream, newest in found}
+
+    def reached(self, streams: Iterable[StreamName]) -> dict[StreamName, str | None]:
+        """The id that each counts on from, of entries that were trimmed too; None for a stream that is not there."""
+        pipe, asked = self._redis.pipeline(transaction=False), list(streams)
+        for stream in asked:
+            pipe.xinfo_stream(self._key(stream))
+        found = zip(asked, pipe.execute(raise_on_error=False), strict=True)
+        return {stream: _text(said["last-generated-id"]) if isinstance(said, dict) else None for stream, said in found}
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def _after(offset: str) -> str:

@@ -5,13 +5,13 @@ A thread that sleeps between flushes is woken with cold caches twice a flush, wh
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, cast
 
 import hiredis
 from redis.connection import parse_url
 
-from core.journal import Batch, StreamName, append_commands
+from core.journal import Batch, Mark, StreamName, Wiped, append_commands, appended_ids
 from core.redisdb import RedisError
 
 OPEN_SECONDS = 5.0
@@ -22,16 +22,17 @@ class LaneError(RedisError):
 
 
 class Lane:
-    """`on_settled` and `on_failed` are called from the loop; after `on_failed` it is closed until `open` is called again."""
+    """`on_settled` (with the ids of the entries) and `on_failed` are called from the loop; after `on_failed` it is closed until `open` is
+    called again. A stream that is not `new` and not there is a failure, Wiped."""
 
     def __init__(self, url: str, prefix: str, *, timeout_seconds: float) -> None:
         self._url, self._prefix, self._timeout = url, prefix, timeout_seconds
-        self.on_settled: Callable[[], None] = lambda: None
+        self.on_settled: Callable[[list[bytes]], None] = lambda _: None
         self.on_failed: Callable[[Exception], None] = lambda _: None
         self._wire: _Wire | None = None
         self._opened: asyncio.Future[None] | None = None
         self._asked_at = 0.0
-        self._registered: set[StreamName] = set()
+        self._entries = 0
         self._open = False
 
     @property
@@ -41,7 +42,6 @@ class Lane:
 
     async def open(self) -> None:
         """Connect and log in. Raises OSError (a timeout is one) or LaneError."""
-        self._registered = set()
         self._opened = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(OPEN_SECONDS):
@@ -65,11 +65,10 @@ class Lane:
         login = [("AUTH", user, password) if user else ("AUTH", password)] if password else []
         self._write([*login, ("SELECT", target.get("db", 0))])
 
-    def send(self, entries: Sequence[Batch]) -> None:
+    def send(self, entries: Sequence[Batch], *, new: Collection[StreamName], mark: Mark | None = None) -> None:
         """Append, all or none; only while `ready`."""
-        new = {stream for stream, _ in entries} - self._registered
-        self._registered |= new
-        self._write(append_commands(self._prefix, entries, new))
+        self._entries = len(entries)
+        self._write(append_commands(self._prefix, entries, new, mark))
 
     def close(self) -> None:
         self._end()
@@ -84,15 +83,20 @@ class Lane:
         if self._wire is not None and self._wire.awaited and now - self._asked_at > self._timeout:
             self.ended(self._wire, TimeoutError("redis does not answer"))
 
-    def answered(self, wire: "_Wire", error: Exception | None) -> None:
+    def answered(self, wire: "_Wire", reply: object, error: Exception | None) -> None:
         if wire is not self._wire or self._opened is None:
             return
         if error is not None:
             self.ended(wire, error)
-        elif self._opened.done():
-            self.on_settled()
-        else:
+        elif not self._opened.done():
             self._opened.set_result(None)
+        else:
+            try:
+                ids = appended_ids(reply, self._entries)
+            except Wiped as exc:
+                self.ended(wire, exc)
+            else:
+                self.on_settled(ids)
 
     def ended(self, wire: "_Wire", cause: Exception) -> None:
         """A connection that is not the present one has nothing to say."""
@@ -146,7 +150,7 @@ class _Wire(asyncio.Protocol):
                 if isinstance(part, Exception):
                     self._error = self._error or LaneError(str(part))
             if not self.awaited:
-                self._lane.answered(self, self._error)
+                self._lane.answered(self, reply, self._error)
 
 
 def packed(command: Iterable[Any]) -> bytes:

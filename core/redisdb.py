@@ -6,13 +6,15 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | --- | --- | --- | --- | --- |
 | P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind commits; then Redis' maxmemory |
 | P:state:<journal stream> | string (msgpack, zstd) | tasks.writers | tasks.writers | one a stream that has books |
-| P:journals | set | streamers, tasks.snapshots | tasks.writers, status | one member a stream |
-| P:universe:<venue> | string (JSON) | tasks.metadata | streamers | one a venue |
+| P:appended:<streamer> | string | streamers | streamers | one a streamer |
+| P:journals | set | streamers, tasks.snapshots, tasks.writers | tasks.writers, status | one member a stream |
+| P:universe:<venue> | string (JSON) | tasks.metadata; streamers where it is lost | streamers | one a venue |
 | P:shards:<venue>:<part>:<of> | hash (JSON) | streamers | streamers | one field a channel |
 | P:resync:<journal stream> | set | tasks.writers | streamers | one member a symbol; expires |
 | P:rotate:<journal stream> | string | tasks.writers | streamers | one a stream; expires |
 | P:vital:<who> | string (JSON) | every process that reports | status, health | expires by itself |
 | P:failures | hash | tasks.signals | watcher | one field a task |
+| P:beat | string | beat | beat | one; expires |
 | P:budget:<venue>:* | strings | core.budget | core.budget | expire within minutes |
 | P:celery:* | kombu's own | Celery | Celery | messages expire; results are not kept |
 """
@@ -23,6 +25,8 @@ from redis.retry import Retry
 
 Client = redis.Redis
 RedisError = redis.exceptions.RedisError
+#: `maxmemory` is reached: Redis takes nothing more, but reads and forgets as before.
+OutOfMemory = redis.exceptions.OutOfMemoryError
 
 
 def connect(url: str, *, timeout_seconds: float) -> Client:

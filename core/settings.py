@@ -69,6 +69,9 @@ class Settings:
     batch_max_bytes: int = _knob(262_144, "a batch is flushed at this size at the latest")
     queue_max_bytes: int = _knob(67_108_864, "frames waiting in a streamer's memory before it stops reading its sockets")
     spool_max_bytes: int = _knob(2_147_483_648, "batches on a streamer's disk while Redis refuses; beyond, loss is counted")
+    ring_max_bytes: int = _knob(
+        67_108_864, "batches a streamer keeps after they were appended, at most two minutes, in case Redis loses them"
+    )
     redis_timeout_seconds: float = _knob(5.0, "a streamer's write to Redis is given up after so long and spooled")
 
     writer_groups: int = _knob(2, "groups of streams, one drain each; equal to the writers' concurrency")
@@ -109,6 +112,7 @@ class Settings:
             "batch_max_bytes",
             "queue_max_bytes",
             "spool_max_bytes",
+            "ring_max_bytes",
             "writer_groups",
             "writer_turn_seconds",
             "writer_max_rows",

@@ -89,6 +89,12 @@ def load(cursor: Cursor, stream: str, place: Place) -> Offset:
     return Offset(last_id, connections, *map(micros, times))
 
 
+def streams(cursor: Cursor) -> list[str]:
+    """Every stream that was ever read."""
+    cursor.execute("SELECT stream FROM stream_offsets")
+    return [name for (name,) in cursor.fetchall()]
+
+
 def committed(cursor: Cursor, stream: str) -> str:
     """Journal id of the last entry of a stream whose rows are committed."""
     cursor.execute("SELECT last_id FROM stream_offsets WHERE stream = %s", (stream,))

@@ -7,11 +7,14 @@ import asyncio
 import logging
 from random import Random
 
+from core.journal import Mark, Wiped
 from core.lane import Lane
 from core.redisdb import RedisError
 from streamers.backoff import delays
 from streamers.batcher import Batch
+from streamers.overflow import Entry
 from streamers.publisher import GROUP_BYTES, Publisher, packed
+from streamers.ring import Ring
 
 log = logging.getLogger(__name__)
 
@@ -23,12 +26,14 @@ REOPEN_CAP_SECONDS = 3.0
 class Express:
     """All of it belongs to the event loop."""
 
-    def __init__(self, lane: Lane, publisher: Publisher, random: Random) -> None:
-        self._lane, self._publisher, self._random = lane, publisher, random
+    def __init__(self, who: str, lane: Lane, ring: Ring, publisher: Publisher, random: Random) -> None:
+        """`ring` is shared with the publisher."""
+        self._who, self._lane, self._ring, self._publisher, self._random = who, lane, ring, publisher, random
         lane.on_settled, lane.on_failed = self._settled, self._failed
         self._loop = asyncio.get_running_loop()
         self._waiting: list[Batch] = []
         self._under_way: list[Batch] = []
+        self._entries: list[Entry] = []
         self._bytes = 0
         self._taking = False
         self._lost = asyncio.Event()
@@ -93,9 +98,13 @@ class Express:
         if self._under_way or not self._waiting:
             return
         self._under_way, self._waiting = self._waiting, []
-        self._lane.send([packed(batch) for batch in self._under_way])
+        self._entries = [packed(batch) for batch in self._under_way]
+        new, mark = self._ring.begin(self._entries)
+        self._lane.send(self._entries, new=new, mark=Mark(self._who, mark))
 
-    def _settled(self) -> None:
+    def _settled(self, ids: list[bytes]) -> None:
+        if self._under_way:
+            self._ring.confirm(self._entries, ids)
         self._bytes -= sum(batch.memory_bytes for batch in self._under_way)
         self._under_way = []
         self._send()
@@ -104,6 +113,10 @@ class Express:
 
     def _failed(self, cause: Exception) -> None:
         log.warning("redis does not take an append, batches go through the publisher cause=%s", cause)
+        if isinstance(cause, Wiped):
+            self._ring.forget_streams()
+        # Redis may come back with less than it had: the publisher has a look before anything is appended.
+        self._publisher.doubt()
         self._hand_over()
         self._lost.set()
 

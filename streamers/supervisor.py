@@ -26,6 +26,7 @@ from streamers.overflow import Overflow
 from streamers.pacer import Pacer
 from streamers.placement import Placement
 from streamers.publisher import Publisher
+from streamers.ring import Ring
 from streamers.sharding import Share
 from streamers.slot import Wiring
 from streamers.spool import Spool
@@ -54,15 +55,23 @@ class Supervisor:
         """Raises SpoolBusy when such a streamer runs already. Must be made inside a running event loop."""
         self._venue, self._settings, self._options = venue, settings, options
         self._loop = asyncio.get_running_loop()
-        self._who = f"streamer:{venue.name}:{options.share.part}:{options.replica}"
-        spool_folder = settings.home / "spool" / f"{venue.name}-{options.share.part}-{options.replica}"
+        self._streamer = f"{venue.name}:{options.share.part}:{options.replica}"
+        self._who = f"streamer:{self._streamer}"
+        spool_folder = settings.home / "spool" / self._streamer.replace(":", "-")
         self._spool = Spool(spool_folder, max_bytes=settings.spool_max_bytes)
         journal = Journal(connect(settings.redis_url, timeout_seconds=settings.redis_timeout_seconds), settings.key_prefix)
+        ring = Ring(max_bytes=settings.ring_max_bytes)
         self._publisher = Publisher(
-            journal, Overflow(self._spool), queue_max_bytes=settings.queue_max_bytes, on_pause=self._pause, on_resume=self._resume_soon
+            self._streamer,
+            journal,
+            ring,
+            Overflow(self._spool),
+            queue_max_bytes=settings.queue_max_bytes,
+            on_pause=self._pause,
+            on_resume=self._resume_soon,
         )
         lane = Lane(settings.redis_url, settings.key_prefix, timeout_seconds=settings.redis_timeout_seconds)
-        self._express = Express(lane, self._publisher, Random())
+        self._express = Express(self._streamer, lane, ring, self._publisher, Random())
         board = Board(connect(settings.redis_url, timeout_seconds=BOARD_TIMEOUT_SECONDS), settings.key_prefix)
         self._universe = Universe(venue.name, settings, board)
         self._placement = Placement(venue.name, options.share, board)

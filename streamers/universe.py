@@ -27,6 +27,7 @@ class Universe:
         self._collect: Collect | None = settings.collect.get(venue, Collect())
         self._published = self._cached()
         self._redis_away = False
+        self._was_told = False
 
     @property
     def channels(self) -> tuple[str, ...] | None:
@@ -52,12 +53,15 @@ class Universe:
             return
         try:
             found = self._board.universe(self._venue)
+            if found is None and self._published and self._was_told:
+                self._board.remind_of_universe(self._venue, self._published)
             self._redis_away = False
         except (RedisError, ValueError) as exc:
             if not self._redis_away:
                 log.warning("universe cannot be asked for, the last one stays venue=%s error=%s", self._venue, exc)
             self._redis_away = True
             return
+        self._was_told |= bool(found)
         if found and tuple(found) != self._published:
             self._published = tuple(dict.fromkeys(found))
             self._remember(self._published)

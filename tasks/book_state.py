@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.journal import START, Journal, JournalError, id_order
+from core.redisdb import OutOfMemory
 from db.offsets import Fenced
 from tasks.books import Books
 from tasks.continuity import Sockets
@@ -20,14 +21,23 @@ PAGE_ENTRIES = 256
 
 
 def keep(journal: Journal, reader: Reader) -> None:
-    """Only when everything that the reader has digested is committed."""
+    """Only when everything that the reader has digested is committed.
+
+    A Redis out of memory takes no state, and would never be trimmed if the journal had to wait for one. What was kept before goes, which
+    may make room enough; a drain that dies in such a time leaves books to be asked for anew.
+    """
     assert reader.books is not None
     state = {"offset": reader.last_id, "sockets": reader.sockets.stored(), "books": reader.books.stored(reader.sockets.connections)}
-    journal.keep_state(reader.stream, state)
+    try:
+        journal.keep_state(reader.stream, state)
+    except OutOfMemory:
+        log.warning("redis is out of memory and keeps no books for now stream=%s", reader.stream)
+        journal.drop_state(reader.stream)
 
 
-def recover(journal: Journal, reader: Reader, committed: Callable[[], str]) -> None:
-    """Bring the reader's books to where it stands. What cannot be recovered is asked for anew.
+def recover(journal: Journal, reader: Reader, committed: Callable[[], str], left: Reader | None = None) -> None:
+    """Bring the reader's books to where it stands. What cannot be recovered is asked for anew, unless the attempt before `left` a reader that
+    stands there.
 
     `committed`: journal id up to which the stream is committed by now. Raises Fenced while another drain still moves the stream on: it may
     have kept other books, and trimmed the journal behind them, between two looks of ours.
@@ -39,9 +49,13 @@ def recover(journal: Journal, reader: Reader, committed: Callable[[], str]) -> N
         log.error("the books are ahead of what is committed stream=%s", reader.stream)
         state = None
     if state is None:
-        if reader.last_id != START:
+        if left is not None and left.last_id == reader.last_id:
+            reader.books = left.books
+        elif reader.last_id != START:
             log.warning("the books are not known and are asked for anew stream=%s", reader.stream)
             reader.wishes.add("")
+            assert reader.books is not None
+            reader.books.forgotten = set(reader.sockets.live)
         keep(journal, reader)
         return
     reader.books = state["books"]

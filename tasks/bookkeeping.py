@@ -15,7 +15,7 @@ from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.order_book import Doubt, Trust
 from tasks.reader import Reader
-from tasks.replay import take
+from tasks.replay import FORGOTTEN, take
 
 
 def number_gaps(
@@ -70,7 +70,8 @@ def replay(books: Books, place: Place, connection_id: str, rows: Mapping[str, Co
     frames = [frame for frame, _ in holes]
     since = [gap.event_from_us or gap.received_to_us for _, gap in holes]
     taken = take(books, connection_id, {**rows, HOLES: {"frame": np.array(frames, np.int64), "event_at": since}})
-    doubted = {one.instrument_id for one in taken.told if isinstance(one, Doubt)}
+    # Where all of a stream was forgotten, all of it has been asked for.
+    doubted = {one.instrument_id for one in taken.told if isinstance(one, Doubt) and one.cause != FORGOTTEN}
     wishes = {""} if holes else _symbols(rows, taken.epochs | doubted)
     return Replayed(taken.rows, _notes(place, taken.told), wishes, taken.unknown)
 

@@ -40,6 +40,7 @@ class Books:
         self.lost: set[int] = set()
         self.wanted: dict[str, set[str]] = {}
         self.beside: Collection[str] | None = None
+        self.forgotten: set[str] = set()  # connections of whose books we knew, until it was lost
         self._witnesses: dict[str, str] = {}  # the last claims -> the stream that brought each first
 
     def want(self, connection_id: str, said: Mapping[str, Any]) -> None:
@@ -128,6 +129,7 @@ class Books:
         nobody knows it since its last word."""
         gone = [self._sets.pop(name) for name in set(self._sets) - set(connection_ids)]
         self.wanted = {name: symbols for name, symbols in self.wanted.items() if name in connection_ids}
+        self.forgotten &= set(connection_ids)
         ended = [(number, book) for books in gone for number, book in books.items() if book.known]
         unknown = {number for number, _ in ended if not any(book.known for book in self._all(number))}
         self.lost |= unknown
@@ -144,6 +146,7 @@ class Books:
         self._sets |= others._sets
         self.wanted |= others.wanted
         self.doubted |= others.doubted
+        self.forgotten |= others.forgotten
         self.lost = {number for number in self.lost | others.lost if not any(book.known for book in self._all(number))}
 
     def stored(self, connection_ids: Collection[str] | None = None) -> dict[str, Any]:
@@ -151,11 +154,13 @@ class Books:
         mine = self._sets.keys() | self.wanted.keys() if connection_ids is None else connection_ids
         sets = {name: [[number, *plain(book)] for number, book in books.items()] for name, books in self._sets.items() if name in mine}
         wanted = {name: sorted(symbols) for name, symbols in self.wanted.items() if name in mine}
-        return {"sets": sets, "lost": sorted(self.lost), "wanted": wanted}
+        forgotten = sorted(self.forgotten.intersection(mine) if connection_ids is not None else self.forgotten)
+        return {"sets": sets, "lost": sorted(self.lost), "wanted": wanted, "forgotten": forgotten}
 
     @classmethod
     def restore(cls, stored: Mapping[str, Any]) -> "Books":
         made = cls()
         made._sets = {name: {number: book_of(words) for number, *words in books} for name, books in stored["sets"].items()}
         made.lost, made.wanted = set(stored["lost"]), {name: set(symbols) for name, symbols in stored["wanted"].items()}
+        made.forgotten = set(stored.get("forgotten", ()))
         return made

@@ -15,6 +15,8 @@ from tasks.subscriptions import GIVEN_UP
 
 #: Ended connections whose late repeats are still recognised; a producer repeats at most what one outage held back.
 MAX_ENDED = 16
+#: A connection whose first entry has a higher number was known to the journal before.
+FIRST_BATCH = 1
 #: Why a streamer gives up a connection that is open and says nothing.
 FROZEN = ("idle", "no first frame")
 #: Kinds whose rows tell how a book stands; each since its own last change, which may be long ago.
@@ -217,8 +219,7 @@ class Sockets:
         known = self.connections.get(header.connection_id)
         if known is None:
             self._forget_ended()
-            self.connections[header.connection_id] = Connection(header.batch_no)
-            return []
+            known = self.connections[header.connection_id] = Connection(min(header.batch_no, FIRST_BATCH) - 1)
         expected, known.batch_no = known.batch_no + 1, header.batch_no
         if header.batch_no == expected:
             return []
@@ -244,6 +245,11 @@ class Sockets:
             ends_us = None if first_event_us is None else max(first_event_us, self.last_event_us or 0)
             notes.append(GapClosed(self.place, ends_us, header.first_us))
         return notes
+
+    def answered(self, header: journal.Header) -> list[Note]:
+        """A reply of REST: what asks has no socket, and hears again with the next answer."""
+        was_deaf, self.deaf = self.deaf, False
+        return [GapClosed(self.place, None, header.first_us)] if was_deaf else []
 
     def awaits_data(self, connection_id: str) -> bool:
         """Whether the next data entry of this connection ends a gap or proves the connection."""

@@ -136,6 +136,7 @@ def _read_reply(reader: Reader, page: _Page, entry: Entry, condemned: str | None
         page.notes.append(_unread(reader, header, -1, str(exc), entry.body))
         return
     page.counts.frames += 1
+    page.notes += reader.sockets.answered(header)
     reply = Reply(reader.stream.channel, header.context or {}, frames.split()[0], header.first_us)
     decoded = _decoded(lambda: reader.venue.poll(reader.stream.channel).parse(reply), 1, condemned)
     _store(reader, page, decoded, frames.received_us)

@@ -14,6 +14,7 @@ from core import journal as journals
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.records import KINDS
+from core.redisdb import OutOfMemory
 from core.settings import Settings
 from db import engine, offsets
 from db.evidence import UNHEARD, doubted, doubted_for
@@ -69,14 +70,20 @@ class Drain:
     The commit thread has the writing connection for itself; everything else goes over the second one.
     """
 
-    def __init__(self, settings: Settings, journal: Journal, board: Board, turn: Turn, lag: Lag) -> None:
+    def __init__(
+        self, settings: Settings, journal: Journal, board: Board, turn: Turn, lag: Lag, left: dict[StreamName, Reader] | None = None
+    ) -> None:
+        """`left`: what the attempt before this one knew of books, should Redis have lost that; it is given what this one knew."""
+        self._left = {} if left is None else left
         self._settings, self._journal, self._board, self._turn, self._lag = settings, journal, board, turn, lag
         self._readers: dict[StreamName, Reader] = {}
         self._committed: dict[StreamName, str] = {}
         self._trimmed_at = self._reported_at = self._asked_at = 0.0
         self._kept_at = time.monotonic()
         self._rows_per_entry = 0.0
+        self._heard: set[StreamName] = set()  # since the streams were last looked for
         self._careful = False
+        self._torn = False  # a digest has begun and not ended: books are not where their reader stands
         self._pending: Future[None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._writer = engine.connect(settings.database_url, name=f"tapefarm drain {turn.group}")
@@ -87,11 +94,13 @@ class Drain:
         with self._writer, self._writer.cursor() as cursor:
             if not offsets.lock_group(cursor, self._turn.group):
                 raise LockTaken
-        self._find_streams()
+        self.find_streams()
 
     def close(self) -> None:
         """Give the group back before hanging up: the server takes a moment to notice a closed connection."""
         self._pool.shutdown(wait=True)
+        if not self._torn:
+            self._left.update({stream: reader for stream, reader in self._readers.items() if reader.books is not None})
         with suppress(*engine.UNREACHABLE):
             self._writer.rollback()
             with self._writer, self._writer.cursor() as cursor:
@@ -107,7 +116,7 @@ class Drain:
             busy = self.step()
             if time.monotonic() - self._reported_at > REPORT_SECONDS:
                 self.report()
-                self._find_streams()
+                self.find_streams()
             least = self._settings.writer_gap_ms / 1000 if busy else 0.0 if self._readers else BLOCK_MS / 1000
             if (pause := least - (time.monotonic() - started)) > 0:
                 time.sleep(pause)
@@ -132,7 +141,7 @@ class Drain:
             log.warning("the database refused a batch, going entry by entry group=%s reason=%s", self._turn.group, exc)
             self._careful = True
             self._readers = {}
-            self._find_streams()
+            self.find_streams()
             return True
         return bool(reads)
 
@@ -141,13 +150,17 @@ class Drain:
             return []
         share = self._settings.writer_max_rows / len(self._readers) / self._rows_per_entry if self._rows_per_entry else FIRST_ENTRIES
         entries = int(min(max(share, 1), MAX_ENTRIES))
-        return self._journal.read(
+        reads = self._journal.read(
             {stream: reader.last_id for stream, reader in self._readers.items()}, block_ms=BLOCK_MS, max_entries=entries
         )
+        self._heard.update(stream for stream, _ in reads)
+        return reads
 
     def _work(self, reads: Sequence[tuple[StreamName, list[RawEntry]]]) -> None:
         """Digest, while the commit thread writes what was digested before."""
+        self._torn = True
         batch = [(stream, *digest.digest(self._readers[stream], entries)) for stream, entries in reads]
+        self._torn = False
         self._pass_wishes_on()
         # A frame is mostly a row; a page of history is one frame and a thousand rows.
         rows = sum(max(work.step.counts.frames, work.step.counts.rows) for _, work, _ in batch)
@@ -159,6 +172,7 @@ class Drain:
     def _work_carefully(self, reads: Sequence[tuple[StreamName, list[RawEntry]]]) -> None:
         """Entry by entry, so that only what the database refuses is put aside."""
         self._careful = False
+        self._torn = True
         for stream, entries in reads:
             for entry in entries:
                 work, received = digest.digest(self._readers[stream], [entry])
@@ -168,6 +182,7 @@ class Drain:
                     self._read_anew(stream)
                     work, received = digest.digest(self._readers[stream], [entry], condemned=f"the database refused it: {exc}")
                     self._commit(prepare([work]), [(stream, work, received)])
+        self._torn = False
 
     def _commit(self, batch: Batch, works: Sequence[tuple[StreamName, Work, Sequence[Any]]]) -> None:
         self._turn.rows += commit(self._writer, batch)
@@ -209,13 +224,15 @@ class Drain:
         self._pass_wishes_on()
 
     def _pass_wishes_on(self) -> None:
-        for stream, reader in self._readers.items():
-            if reader.wishes:
-                self._board.ask_resync(str(stream), [] if "" in reader.wishes else sorted(reader.wishes))
-                reader.wishes.clear()
-            if reader.wants_rotation:
-                reader.wants_rotation = False
-                self._board.ask_rotation(str(stream))
+        """A Redis out of memory takes none; they wait."""
+        with suppress(OutOfMemory):
+            for stream, reader in self._readers.items():
+                if reader.wishes:
+                    self._board.ask_resync(str(stream), [] if "" in reader.wishes else sorted(reader.wishes))
+                    reader.wishes.clear()
+                if reader.wants_rotation:
+                    self._board.ask_rotation(str(stream))
+                    reader.wants_rotation = False
 
     def _trim(self) -> None:
         """Only while no other thread commits, or from the committing thread itself."""
@@ -224,10 +241,18 @@ class Drain:
             self._journal.trim(self._committed)
             self._committed = {}
 
-    def _find_streams(self) -> None:
+    def find_streams(self) -> None:
         """This group's share of the streams: every n-th place of the sorted list, so that neighbours spread over the groups, with all
         its replicas."""
-        places = [list(replicas) for _, replicas in groupby(self._journal.streams(), key=lambda stream: stream[:3])]
+        registered = set(self._journal.streams())
+        with self._second, self._second.cursor() as cursor:
+            known = set(map(StreamName.parse, offsets.streams(cursor)))
+        if lost := known - registered:
+            # Redis was wiped. Were it told stream by stream, the places would be dealt out anew with each that comes.
+            log.warning("the registry of streams was lost, it is told again group=%s streams=%d", self._turn.group, len(lost))
+            with suppress(OutOfMemory):
+                self._journal.register(lost)
+        places = [list(replicas) for _, replicas in groupby(sorted(known | registered), key=lambda stream: stream[:3])]
         mine = [s for replicas in places[self._turn.group :: self._settings.writer_groups] for s in replicas if s.venue in VENUES]
         if mine != list(self._readers):
             self._settle()
@@ -235,10 +260,21 @@ class Drain:
             for _, replicas in groupby(mine, key=lambda stream: stream[:3]):
                 join([self._readers[stream] for stream in replicas])
         self._turn.streams = len(mine)
+        self._leave_lost_ids()
+
+    def _leave_lost_ids(self) -> None:
+        """A journal that was lost may count from lower ids than a reader stands at, which would wait for ever."""
+        newest = self._journal.last_ids(self._readers.keys() - self._heard)
+        self._heard = set()
+        for stream, last_id in newest.items():
+            if last_id is not None and journals.id_order(last_id) < journals.id_order(self._readers[stream].last_id):
+                self._settle()
+                self._read_anew(stream)
 
     def _read_anew(self, stream: StreamName) -> None:
         """From where the stream is committed, with those who share with its reader."""
         shared = [stream, *(twin.stream for twin in self._readers[stream].twins)]
+        self._committed = {one: offset for one, offset in self._committed.items() if one not in shared}
         self._readers.update({one: self._reader(one) for one in shared})
         join([self._readers[one] for one in shared])
 
@@ -258,7 +294,7 @@ class Drain:
         reader = Reader(stream, VENUES[stream.venue], sockets, offset.last_id, ids.array, sequence, chain, known=ids.known)
         if reader.venue.keeps_books(stream.channel):
             reader.books = Books()
-            book_state.recover(self._journal, reader, lambda: self._committed_now(stream))
+            book_state.recover(self._journal, reader, lambda: self._committed_now(stream), self._left.get(stream))
             reader.books.doubted = unheard
         return reader
 
@@ -283,6 +319,8 @@ class Drain:
         return None, None
 
     def report(self) -> None:
+        """A Redis out of memory is told nothing: what matters then is that the journal is trimmed."""
         self._reported_at = time.monotonic()
-        for stream in self._readers:
-            self._board.report(f"drain:{stream}", self._lag.summary(str(stream), time.time_ns() // 1000))
+        with suppress(OutOfMemory):
+            for stream in self._readers:
+                self._board.report(f"drain:{stream}", self._lag.summary(str(stream), time.time_ns() // 1000))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.journal import id_order
 from core.records import KINDS
 from db import pauses, queries
 from tasks import app, resources
@@ -21,7 +22,9 @@ def trim_journal() -> dict[str, Any]:
         if stream.venue in VENUES and not VENUES[stream.venue].keeps_books(stream.channel)
     ]
     known = {stream: offsets[str(stream)] for stream in streams if str(stream) in offsets}
-    resources.journal().trim(known)
+    newest = resources.journal().last_ids(known)
+    # A journal that counts from lower ids than are committed was lost and begun anew: nothing of it is committed yet.
+    resources.journal().trim({stream: offset for stream, offset in known.items() if id_order(newest[stream] or offset) >= id_order(offset)})
     return {"streams": len(known), "entries_left": sum(resources.journal().length(stream) for stream in known)}
 
 

@@ -12,6 +12,7 @@ from tasks.order_book import Book, Doubt, Trust
 
 CONTRADICTED = "its top is not what the venue says"
 MISSED = "numbers of its subscription are missing"
+FORGOTTEN = "what was known of it is lost"
 #: Sums of decimals leave dust; no venue quotes finer.
 DIGITS = 6
 
@@ -105,6 +106,9 @@ class _Replay:
 
     def _change(self, instrument: int, book: Book, event_us: int, ask: bool, price: float, change: float) -> None:
         if not book.known:
+            if self._connection_id in self._all.forgotten and not book.doubted:
+                book.since_us = event_us
+                self._doubt(instrument, book, FORGOTTEN)
             self._levels.append(np.nan)
             self._taken.unknown += 1
             return
@@ -129,7 +133,7 @@ class _Replay:
 
     def _begin_blind(self, instrument: int, book: Book, event_us: int, symbol: str) -> None:
         """A change of a book that nobody knows counts where its whole state was due: frames tell of neighbours too."""
-        due = instrument in self._all.doubted or instrument in self._all.lost
+        due = instrument in self._all.doubted or instrument in self._all.lost or self._connection_id in self._all.forgotten
         if due or symbol in self._all.wanted.get(self._connection_id, ()):
             book.since_us = event_us
             self._doubt(instrument, book, "changes came before its whole state")

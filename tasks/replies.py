@@ -14,8 +14,6 @@ class Replies:
     def __init__(self, journal: Journal, venue: str, poll: str) -> None:
         self.stream = StreamName(venue, poll, "rest")
         self._journal, self._connection_id, self._number = journal, uuid.uuid4().hex, 0
-        # Redis may have come back empty since the last round, and writers read only what is registered.
-        journal.forget_registrations()
 
     def keep(self, reply: Reply) -> None:
         number = self._number + 1

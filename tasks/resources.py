@@ -11,6 +11,8 @@ from core.settings import Settings
 from tasks.pace import Pace
 from venues import VENUES
 
+BEAT_TIMEOUT_SECONDS = 2.0
+
 
 @functools.cache
 def config() -> Settings:
@@ -35,6 +37,11 @@ def journal() -> Journal:
 @functools.cache
 def board() -> Board:
     return Board(_redis(), config().key_prefix)
+
+
+def beats() -> "redisdb.Client":
+    """Beat's own door: a beat that waits for a sick Redis longer than a lease would lose it without need."""
+    return redisdb.connect(config().redis_url, timeout_seconds=BEAT_TIMEOUT_SECONDS)
 
 
 @functools.cache

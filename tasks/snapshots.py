@@ -7,6 +7,7 @@ from contextlib import closing, suppress
 from typing import Any
 
 from core import journal as journals
+from core.journal import Wiped
 from core.records import BOOK_CLAIMS
 from core.venue import INSTRUMENTS, MARKETS, UNKNOWN, UNRECORDED, UNRESOLVED, Reply
 from db import engine, instruments, markets
@@ -68,8 +69,9 @@ def witness(venue: str) -> dict[str, Any]:
     asked = ask(venue, poll, poll.requests(sample, time.time_ns() // 1000), seconds=WITNESS_SECONDS, heard=heard)
     streams = [stream for stream in resources.journal().streams() if stream.venue == venue and found.keeps_books(stream.channel)]
     fields = journals.event_fields(journals.WITNESS, f"witness-{uuid.uuid4().hex}", 0, time.time_ns() // 1000, {"claims": claims})
-    if claims:
-        resources.journal().append([(stream, fields) for stream in streams])
+    if claims and streams:
+        with suppress(Wiped):  # a stream that is gone is for its streamer to make, which tells by its absence what was lost
+            resources.journal().add([(stream, fields) for stream in streams], new=())
     return {**asked, "books": len(claims)}
 
 

@@ -1,11 +1,11 @@
-"""Worker and schedule as Celery has them, with a pulse: it moves as long as their loops turn, or wait for Redis on purpose."""
+"""A worker as Celery has it, with a pulse: it moves as long as its loop turns, or waits for Redis on purpose."""
 
 import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from celery import beat, bootsteps
+from celery import bootsteps
 from celery.worker import consumer, state
 
 from core import pulse
@@ -50,23 +50,11 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         default_steps = (*consumer.Consumer.Blueprint.default_steps, "tasks.turning:Turning")
 
     def ensure_connected(self, conn: Any) -> Any:
-        conn.ensure_connection = _beating(conn.ensure_connection)
+        conn.ensure_connection = beating(conn.ensure_connection)
         return super().ensure_connected(conn)
 
 
-class Scheduler(beat.PersistentScheduler):  # type: ignore[misc]
-    """What rings for every entry of the schedule."""
-
-    def tick(self, *args: Any, **kwargs: Any) -> Any:
-        pulse.beat()
-        return super().tick(*args, **kwargs)
-
-    def _ensure_connected(self) -> Any:
-        self.connection.ensure_connection = _beating(self.connection.ensure_connection)
-        return super()._ensure_connected()
-
-
-def _beating(ensure: Callable[..., Any]) -> Callable[..., Any]:
+def beating(ensure: Callable[..., Any]) -> Callable[..., Any]:
     """Waiting for Redis is no reason to be killed: called between attempts, and each second of a pause."""
 
     def ensured(*args: Any, callback: Callable[[], Any] | None = None, **kwargs: Any) -> Any:

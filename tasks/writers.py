@@ -10,12 +10,14 @@ from typing import Any
 import tenacity
 from kombu.exceptions import OperationalError
 
+from core.journal import StreamName
 from core.redisdb import RedisError
 from db import engine
 from db.offsets import Fenced
 from tasks import app, lifecycle, resources
 from tasks.drain import Drain, LockTaken, Turn
 from tasks.lag import Lag
+from tasks.reader import Reader
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ def drain(group: int) -> dict[str, Any]:
     turn = Turn(group)
     until = time.monotonic() + config.writer_turn_seconds
     try:
-        _attempts(turn, until, config.database_retry_max_seconds)(_attempt, turn, until)
+        _attempts(turn, until, config.database_retry_max_seconds)(_attempt, turn, until, {})
     except LockTaken:
         turn.ended = "another drain has this group"
         return asdict(turn)
@@ -46,8 +48,8 @@ def drain(group: int) -> dict[str, Any]:
     return asdict(turn)
 
 
-def _attempt(turn: Turn, until: float) -> None:
-    with closing(Drain(resources.config(), resources.journal(), resources.board(), turn, _lag)) as attempt:
+def _attempt(turn: Turn, until: float, left: dict[StreamName, Reader]) -> None:
+    with closing(Drain(resources.config(), resources.journal(), resources.board(), turn, _lag, left)) as attempt:
         attempt.open()
         attempt.run(until)
 

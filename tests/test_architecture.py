@@ -51,6 +51,7 @@ TABLE = [
     _part("core.journal", "core.redisdb core.venue", "msgspec numpy zstandard"),
     _part("core.lane", "core.journal core.redisdb", "hiredis redis"),
     _part("core.budget", "core.redisdb core.venue"),
+    _part("core.lease", "core.redisdb"),
     _part("core.http", "core.budget core.redisdb core.venue", "msgspec requests urllib3"),
     _part("venues", "core.history core.records core.venue venues", "msgspec numpy", IMPURE),
     _part("venues.kalshi.signing", "core.venue", "cryptography", IMPURE),

@@ -5,12 +5,15 @@ from fnmatch import fnmatch
 from typing import Any
 
 import pytest
+import yaml
 from celery.app.defaults import NAMESPACES, flatten
 
 import celeryconfig
 import tasks
-from core.settings import load
+from core.settings import ROOT, load
 from db import engine
+from ops.cli import programs
+from tasks import beat, resources
 from venues import VENUES
 
 QUEUES = {queue.name for queue in celeryconfig.task_queues}
@@ -97,6 +100,20 @@ def test_every_task_ends_before_its_message_is_repeated(registered: dict[str, An
     visible = celeryconfig.broker_transport_options["visibility_timeout"]
     for name, (soft, hard) in limits(registered).items():
         assert 0 < soft < hard < visible, name  # type: ignore[operator]
+
+
+def test_a_worker_that_is_stopped_has_the_time_it_asks_for() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    workers = [service for name, service in compose.items() if name.startswith("worker-")]
+    patience = min(programs.WORKER_STOP_SECONDS, *(float(service["stop_grace_period"].removesuffix("s")) for service in workers))
+    assert 0 < celeryconfig.worker_soft_shutdown_timeout < patience
+
+
+def test_a_beat_renews_its_lease_long_before_it_ends_and_is_replaced_within_a_canarys_minute() -> None:
+    slowest = beat.RENEW_SECONDS + resources.BEAT_TIMEOUT_SECONDS + celeryconfig.beat_max_loop_interval
+    assert slowest < beat.LEASE_SECONDS
+    canary = min(entry["schedule"] for entry in SCHEDULE.values() if entry["task"] == "tasks.health.canary")
+    assert canary > beat.LEASE_SECONDS + beat.LOOK_SECONDS
 
 
 def test_a_turn_and_a_commit_behind_it_fit_into_the_limits_of_a_drain(registered: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core import journal, redisdb
-from core.journal import START, Entry, Header, Journal, JournalError, StreamName, decode_entry, id_order
+from core.journal import START, Entry, Header, Journal, JournalError, StreamName, Wiped, decode_entry, id_order
 
 STREAM, OTHER = StreamName("somewhere", "trade"), StreamName("somewhere", "trade", "1", "b")
 AT = 1_795_300_000_000_000
@@ -214,10 +214,29 @@ def test_nothing_is_appended_when_one_entry_is_refused(log: Journal, redis_clien
 
 def test_a_redis_that_came_back_empty_learns_the_names_again(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:
     put(log, b"x")
-    redis_client.delete(f"{key_prefix}:journals")
-    log.forget_registrations()
+    redis_client.delete(f"{key_prefix}:journals", f"{key_prefix}:journal:{STREAM}")
     put(log, b"y")
     assert log.streams() == [STREAM]
+    assert Reading(log)({STREAM: START}) == {STREAM: [b"y"]}
+
+
+def test_a_stream_that_is_gone_is_not_made_anew_in_silence(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:
+    entry = (STREAM, journal.data_fields("c", 1, [b"x"], [AT]))
+    log.add([entry], new={STREAM})
+    redis_client.delete(f"{key_prefix}:journal:{STREAM}")
+    with pytest.raises(Wiped):
+        log.add([entry], new=())
+    assert not redis_client.exists(f"{key_prefix}:journal:{STREAM}")
+
+
+def test_a_stream_that_is_made_anew_counts_on_from_where_it_was(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:
+    reached = f"{2**41}-5"
+    entries = [(STREAM, journal.data_fields("c", number, [b"x"], [AT])) for number in (1, 2)]
+    assert log.reached([STREAM]) == {STREAM: None}
+    ids = log.add(entries, new={STREAM}, floors={STREAM: reached})
+    assert [id_order(entry_id.decode()) for entry_id in ids] == [(2**41, 6), (2**41, 7)]
+    log.trim({STREAM: ids[1].decode()})
+    assert log.last_id(STREAM) is None and log.reached([STREAM]) == {STREAM: ids[1].decode()}
 
 
 def test_ids_compare_by_number() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core import journal, redisdb
-from core.journal import Journal, StreamName
+from core.journal import Journal, Mark, StreamName, Wiped
 from core.lane import Lane, LaneError, packed
 
 STREAM, OTHER = StreamName("venue", "trades"), StreamName("venue", "quotes")
@@ -29,7 +29,12 @@ class Outcome:
     def __init__(self, lane: Lane) -> None:
         self.settled, self.failed = asyncio.Event(), asyncio.Event()
         self.cause: Exception | None = None
-        lane.on_settled, lane.on_failed = self.settled.set, self._fail
+        self.ids: list[str] = []
+        lane.on_settled, lane.on_failed = self._settle, self._fail
+
+    def _settle(self, ids: list[bytes]) -> None:
+        self.ids = [entry_id.decode() for entry_id in ids]
+        self.settled.set()
 
     def _fail(self, cause: Exception) -> None:
         self.cause = cause
@@ -55,15 +60,36 @@ def test_a_group_is_appended_in_order_and_its_streams_are_registered(redis_url: 
         outcome = Outcome(lane)
         assert not lane.ready
         await lane.open()
-        lane.send([entry(STREAM, 1), entry(OTHER, 1), entry(STREAM, 2)])
+        lane.send([entry(STREAM, 1), entry(OTHER, 1), entry(STREAM, 2)], new={STREAM, OTHER})
         assert not lane.ready
         await outcome.settled.wait()
         assert lane.ready
+        assert outcome.ids[1] == log.last_id(OTHER) and outcome.ids[2] == log.last_id(STREAM)
         lane.close()
 
     run(body)
     assert log.streams() == [OTHER, STREAM]
     assert numbers(log, STREAM) == [1, 2]
+
+
+def test_a_stream_that_should_be_there_and_is_not_ends_the_lane(
+    redis_url: str, redis_client: redisdb.Client, key_prefix: str, log: Journal
+) -> None:
+    async def body() -> None:
+        lane = Lane(redis_url, key_prefix, timeout_seconds=5)
+        outcome = Outcome(lane)
+        await lane.open()
+        lane.send([entry(STREAM, 1)], new=())
+        await outcome.failed.wait()
+        assert isinstance(outcome.cause, Wiped) and not lane.ready
+        await lane.open()
+        outcome.failed.clear()
+        lane.send([entry(STREAM, 1)], new={STREAM}, mark=Mark("who", "1"))
+        await outcome.failed.wait()
+        assert isinstance(outcome.cause, Wiped), "a mark that was never set"
+        assert log.mark("who") is None
+
+    run(body)
 
 
 def test_a_group_of_which_redis_refuses_a_part_is_refused_whole(
@@ -75,7 +101,7 @@ def test_a_group_of_which_redis_refuses_a_part_is_refused_whole(
         lane = Lane(redis_url, key_prefix, timeout_seconds=5)
         outcome = Outcome(lane)
         await lane.open()
-        lane.send([entry(OTHER, 1)])
+        lane.send([entry(OTHER, 1)], new={OTHER})
         await outcome.failed.wait()
         assert isinstance(outcome.cause, LaneError)
         assert not lane.ready
@@ -93,7 +119,7 @@ def test_a_redis_that_hangs_up_is_told_and_the_lane_opens_again(
         await asyncio.to_thread(redis_client.client_kill_filter, _type="normal", skipme=True)
         await outcome.failed.wait()
         await lane.open()
-        lane.send([entry(STREAM, 1)])
+        lane.send([entry(STREAM, 1)], new={STREAM})
         await outcome.settled.wait()
         lane.close()
 
@@ -118,7 +144,7 @@ def test_an_answer_that_does_not_come_ends_the_lane() -> None:
             lane = Lane(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0", "p", timeout_seconds=5)
             outcome = Outcome(lane)
             await lane.open()
-            lane.send([entry(STREAM, 1)])
+            lane.send([entry(STREAM, 1)], new={STREAM})
             now = asyncio.get_running_loop().time()
             lane.check(now + 4)
             assert not outcome.failed.is_set()

@@ -34,11 +34,11 @@ class Farm:
         self.home = home
         if home.is_dir():
             home.chmod(0o711)  # root's servers run as another account, and keep their data elsewhere where they may not enter
-        self._environ = {**kept, "FARM_HOME": str(home), **_ports(home), **environ}
+        self.environ = {**kept, "FARM_HOME": str(home), **_ports(home), **environ}
 
     def run(self, *words: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [str(CHECKOUT / "farm"), *words], env=self._environ, capture_output=True, text=True, timeout=timeout, check=False
+            [str(CHECKOUT / "farm"), *words], env=self.environ, capture_output=True, text=True, timeout=timeout, check=False
         )
 
     def up(self, *words: str) -> None:
@@ -89,7 +89,7 @@ class Venue(Farm):
         chosen = state.load(self.home)
         assert chosen is not None
         words = [sys.executable, "-m", "celery", "-A", "tasks", "call", name, "--args", json.dumps(args)]
-        subprocess.run(words, cwd=CHECKOUT, env={**self._environ, **chosen.environment}, check=True, capture_output=True, timeout=60)
+        subprocess.run(words, cwd=CHECKOUT, env={**self.environ, **chosen.environment}, check=True, capture_output=True, timeout=60)
 
     def quarantined(self, channel: str) -> list[str]:
         return [reason for (reason,) in self.psql(f"SELECT replace(reason, '|', '/') FROM quarantine WHERE channel = '{channel}'")]

@@ -1,87 +1,13 @@
+"""The thread that appends what the loop does not: order, spool, counted loss, back-pressure."""
+
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from time import monotonic, sleep, time_ns
+from collections.abc import Callable
+from time import monotonic, sleep
 
-import pytest
-
-from core import redisdb
-from core.journal import CONNECTED, DISCONNECTED, Journal, StreamName
+from core.journal import CONNECTED, DISCONNECTED
 from ops.local.ephemeral import Running
-from streamers.batcher import Batch
-from streamers.overflow import Overflow
-from streamers.publisher import Publisher
-from streamers.spool import Spool
 from tests.streamers.journals import Log
-
-STREAM = StreamName("tiny", "trades")
-
-
-@dataclass
-class Bench:
-    """A publisher with everything around it, and frames that know their number."""
-
-    publisher: Publisher
-    spool: Spool
-    connection: str = "c1"
-    batch_no: int = 0
-    frames: int = 0
-    paused: int = 0
-
-    def event(self, type: str) -> None:
-        self.publisher.put(Batch(STREAM, self.connection, self.batch_no, [], [time_ns()], 0, type, {}))
-        self.batch_no += 1
-
-    def data(self, count: int = 100, *, padding: int = 0) -> None:
-        frames = [f"{self.frames + number} {'x' * padding}".encode() for number in range(count)]
-        self.frames += count
-        self.publisher.put(Batch(STREAM, self.connection, self.batch_no, frames, [time_ns()] * count, sum(map(len, frames))))
-        self.batch_no += 1
-
-    @property
-    def sent(self) -> list[int]:
-        return list(range(self.frames))
-
-
-Start = Callable[..., Bench]
-
-
-@pytest.fixture
-def start(key_prefix: str, tmp_path: Path) -> Iterator[Start]:
-    made: list[Bench] = []
-
-    def build(url: str, *, spool_bytes: int = 64 << 20, queue_bytes: int = 64 << 20, timeout: float = 1.0) -> Bench:
-        spool = Spool(tmp_path / "spool", max_bytes=spool_bytes)
-        journal = Journal(redisdb.connect(url, timeout_seconds=timeout), key_prefix)
-        bench: Bench
-
-        def pause() -> None:
-            bench.paused += 1
-
-        def resume() -> None:
-            bench.publisher.paused = False
-
-        bench = Bench(Publisher(journal, Overflow(spool), queue_max_bytes=queue_bytes, on_pause=pause, on_resume=resume), spool)
-        bench.publisher.start()
-        made.append(bench)
-        return bench
-
-    yield build
-    for bench in made:
-        bench.publisher.stop(patience_seconds=5)
-        bench.spool.close()
-
-
-def until(ready: Callable[[], object], *, seconds: float = 20.0) -> None:
-    deadline = monotonic() + seconds
-    while not ready():
-        assert monotonic() < deadline, "it did not come true in time"
-        sleep(0.005)
-
-
-def numbers(frames: list[bytes]) -> list[int]:
-    return [int(frame.split(b" ")[0]) for frame in frames]
+from tests.streamers.loaded import STREAM, Start, numbers, until
 
 
 def test_batches_arrive_in_order(redis_url: str, start: Start, log_of: Callable[[str], Log]) -> None:

@@ -279,3 +279,47 @@ def test_a_wrong_command_line_is_explained(arguments: list[str], says: str) -> N
     done = subprocess.run([sys.executable, "-m", "streamers", *arguments], cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert says in done.stderr
+
+
+def test_redis_wiped_under_load_is_given_it_all_again(mortal_redis: Running, start: Start, log_of: Callable[[str], Log]) -> None:
+    """Nobody is told of a FLUSHALL: the next append finds out, before anything newer is in the journal."""
+
+    async def play() -> None:
+        url = mortal_redis.server.url
+        log = log_of(url)
+        async with Feed() as feed:
+            process = start(url, feed.url)
+            stream = Stream(feed)
+            await until(lambda: vital(log).get("express"))
+            for _ in range(3):
+                await stream.passed(300)
+                log.client.flushall()
+                await stream.passed(300)
+                await until(lambda: vital(log).get("express"))
+            await stream.stop()
+            process.terminate()
+            assert await ended(process) == 0
+        reading = log.read(STREAM)
+        assert numbers(reading.frames) == list(range(stream.number))
+        assert STREAM in log.journal.streams()
+
+    asyncio.run(play())
+
+
+def test_a_wiped_redis_learns_the_universe_and_the_shards_again(
+    mortal_redis: Running, start: Start, log_of: Callable[[str], Log], tmp_path: Path
+) -> None:
+    async def play() -> None:
+        log = log_of(mortal_redis.server.url)
+        toml = tmp_path / "published.toml"
+        toml.write_text('[venues.binance]\nchannels = ["aggTrade"]\n')
+        board = Board(log.client, log.prefix)
+        async with Feed() as feed:
+            start(mortal_redis.server.url, feed.url, FARM_TOML=str(toml))
+            board.publish_universe("binance", ["AUSDT"])
+            await feed.connection()
+            log.client.flushall()
+            await until(lambda: board.universe("binance") == ["AUSDT"])
+            await until(lambda: board.shards("binance:0:1") == {"aggTrade": {0: ["AUSDT"]}})
+
+    asyncio.run(play())

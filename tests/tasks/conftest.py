@@ -101,6 +101,17 @@ def drained(farm: Settings, journal: Journal, board: Board) -> Callable[..., Tur
     return drain
 
 
+@contextmanager
+def full(client: redisdb.Client) -> Iterator[None]:
+    """Redis out of memory: it takes nothing, and forgets what it is told to."""
+    before = client.config_get("maxmemory")["maxmemory"]  # type: ignore[index]
+    client.config_set("maxmemory", "1")
+    try:
+        yield
+    finally:
+        client.config_set("maxmemory", before)
+
+
 # --- tasks, called as a worker calls them ---------------------------------------------------------------------------------
 def _forget() -> None:
     """What a process keeps open: a worker's child would end with it."""

@@ -3,46 +3,26 @@
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from psycopg2.extensions import connection as RawConnection
 
 from core import journal as journals
-from core import records, redisdb
+from core import records
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Settings
 from core.venue import Reply
 from db import engine, offsets, queries
-from tasks.drain import FIRST_ENTRIES, Drain, LockTaken, Turn
-from tasks.lag import Lag
+from tasks.drain import FIRST_ENTRIES, LockTaken
 from tasks.replies import Replies
 from tests.tasks.conftest import QUOTES, TRADES, Socket, quote, trade
+from tests.tasks.draining import drain_all, ids, opened
 from venues import VENUES
 
 Query = Callable[..., list[tuple[Any, ...]]]
-
-
-@contextmanager
-def opened(farm: Settings, journal: Journal, board: Board, group: int = 0) -> Iterator[tuple[Drain, Turn]]:
-    turn = Turn(group)
-    with closing(Drain(farm, journal, board, turn, Lag())) as drain:
-        drain.open()
-        yield drain, turn
-
-
-def drain_all(farm: Settings, journal: Journal, board: Board) -> Turn:
-    with opened(farm, journal, board) as (drain, turn):
-        while drain.step():
-            pass
-    return turn
-
-
-def ids(query: Query, table: str = "trades", column: str = "trade_id") -> list[int]:
-    return [row[0] for row in query(f"SELECT {column} FROM {table} ORDER BY {column}")]
 
 
 def test_what_is_in_the_journal_ends_in_the_tables_and_is_trimmed(farm: Settings, journal: Journal, board: Board, query: Query) -> None:
@@ -149,17 +129,6 @@ def test_what_the_database_refuses_goes_aside_and_the_rest_is_stored(farm: Setti
     ] * 2
     assert turn.quarantined == 2
     assert query("SELECT frames, rows, quarantined FROM stream_offsets") == [(4, 2, 2)]
-
-
-def test_a_journal_that_redis_lost_is_read_anew(
-    farm: Settings, journal: Journal, board: Board, query: Query, redis_client: redisdb.Client
-) -> None:
-    Socket(journal, TRADES, "t").send(trade(1))
-    drain_all(farm, journal, board)
-    query("UPDATE stream_offsets SET last_id = '9999999999999-0'")
-    Socket(journal, TRADES, "u", "j").send(trade(2))
-    drain_all(farm, journal, board)
-    assert ids(query) == [1, 2]
 
 
 def test_a_hole_in_the_ids_is_a_gap_row_even_across_drains(farm: Settings, journal: Journal, board: Board, query: Query) -> None:

@@ -17,7 +17,7 @@ from core.venue import Channel, Decoded, Frames, Limits, Numbered, Universe, Ven
 from db.offsets import Fenced
 from tasks.drain import Drain, Turn
 from tasks.lag import Lag
-from tests.tasks.conftest import Socket
+from tests.tasks.conftest import Socket, full
 from venues import VENUES
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -155,10 +155,59 @@ def test_books_that_are_lost_are_asked_for_anew_and_go_on_from_the_next_state(
     socket.send(b"2 change 0.40 1")
     drained()
     assert board.resyncs([str(BOOK)]) == {str(BOOK): [""]}
+    at = f"(extract(epoch FROM event_from) * 1000000)::int8 - {START_US}, (extract(epoch FROM event_to) * 1000000)::int8 - {START_US}"
+    assert query(f"SELECT cause, {at} FROM data_gaps") == [("book", 2, None)], "from the first change that comes to nobody knows what"
     socket.send(b"3 state 0.40 6", b"4 change 0.40 1")
     drained()
+    assert query(f"SELECT cause, {at} FROM data_gaps") == [("book", 2, 3)]
     assert told(query)[0] == [(4, 0.40, 7)]
     assert query("SELECT ignored FROM stream_offsets") == [(1,)]
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["where it was left", "moved on since"])
+def test_books_that_redis_loses_go_on_in_the_process_that_has_them(
+    farm: Settings, journal: Journal, board: Board, redis_client: redisdb.Client, key_prefix: str, query: Query, same: bool
+) -> None:
+    socket, left = Socket(journal, BOOK, "c"), {}  # type: ignore[var-annotated]
+
+    def drain() -> None:
+        with closing(Drain(farm, journal, board, Turn(0), Lag(), left)) as at_work:
+            at_work.open()
+            while at_work.step():
+                pass
+
+    socket.send(b"1 state 0.40 5")
+    drain()
+    if not same:
+        query("UPDATE stream_offsets SET last_id = split_part(last_id, '-', 1) || '-99999'")
+    redis_client.delete(f"{key_prefix}:state:{BOOK}")
+    socket.send(b"2 change 0.40 1")
+    drain()
+    assert board.resyncs([str(BOOK)]) == ({} if same else {str(BOOK): [""]})
+    assert told(query)[0] == ([(2, 0.40, 6)] if same else [])
+
+
+def test_a_redis_out_of_memory_is_trimmed_though_it_keeps_no_books(
+    farm: Settings, journal: Journal, board: Board, redis_client: redisdb.Client, drained: Callable[..., None], query: Query
+) -> None:
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5")
+    drained()
+    assert journal.state(BOOK) is not None
+    socket.send(b"2 change 0.40 1")
+    with closing(Drain(farm, journal, board, Turn(0), Lag())) as drain:
+        drain.open()
+        with full(redis_client):
+            while drain.step():
+                pass
+            drain.run(0.0)  # over at once: it keeps and trims as at any end
+            assert (journal.length(BOOK), journal.state(BOOK)) == (0, None)
+        socket.send(b"3 change 0.40 1")
+        while drain.step():
+            pass
+        drain.run(0.0)
+        assert journal.state(BOOK) is not None
+    assert told(query)[0] == [(2, 0.40, 6), (3, 0.40, 7)]
 
 
 def test_a_hole_in_the_numbers_is_a_gap_and_doubts_the_books_until_the_next_state(
