@@ -78,7 +78,7 @@ TABLE = [
     _part("ops.verify", "core db ops.verify venues", "numpy psycopg2"),
     _part("ops.docker", "core db.queries db.roles ops.alerting.memory", "alembic sqlalchemy"),
     _part("ops.chaos", "core db.engine db.queries ops venues", "psutil"),
-    _part("ops.chaos.ringer", "tasks", "kombu"),
+    _part("ops.chaos.ringer", "ops.chaos.canaries tasks", "kombu"),
     _part("ops.chaos.fault", "ops.chaos.farm", never=IMPURE),
     _part("ops.chaos.schedule", "ops.chaos.fault", never=IMPURE),
     _part("ops.chaos.table", "ops.chaos.fault", never=IMPURE),

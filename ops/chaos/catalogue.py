@@ -10,10 +10,9 @@ FAULTS: Sequence[Fault] = [*processes.FAULTS, *servers.FAULTS, *network.FAULTS, 
 STORM = "storm"
 
 
-def chosen(name: str | None, *, core: bool) -> list[Fault]:
-    """Those of that name, of the core, or all; none where only the storm is wanted. Raises Refused for a name that there is not."""
-    if name is None:
-        return [fault for fault in FAULTS if fault.core or not core]
-    if name != STORM and name not in {fault.name for fault in FAULTS}:
-        raise Refused(f"There is no fault {name!r}: `./farm chaos --list` names them.", status=2)
-    return [fault for fault in FAULTS if fault.name == name]
+def chosen(names: Sequence[str], *, core: bool) -> list[Fault]:
+    """Those of these names, or of the core, or all; the storm is none of them. Raises Refused for a name that there is not."""
+    known = {STORM, *(fault.name for fault in FAULTS)}
+    if unknown := [name for name in names if name not in known]:
+        raise Refused(f"There is no fault {unknown[0]!r}: `./farm chaos --list` names them.", status=2)
+    return [fault for fault in FAULTS if (fault.name in names if names else fault.core or not core)]

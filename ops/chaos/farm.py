@@ -26,6 +26,8 @@ from ops.local.accounts import place
 from ops.local.orphans import MARK
 
 REDIS_SECONDS = 5.0
+#: How our own connections to the database are called.
+OURS = "tapefarm chaos"
 READY_SECONDS = 60.0
 POLL_SECONDS = 0.1
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ops.chaos.farm import Farm
 
-#: Cause of a gap in which a socket was dead: what the venue sent into it is nobody's fault, if it is counted.
-DEAF = frozenset({"disconnected"})
+#: Causes of a gap in which a socket was dead, known to be so or open and silent: what the venue sent into it is nobody's fault, if it is
+#: counted.
+DEAF = frozenset({"disconnected", "frozen"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Fault:
     lacks: "Callable[[Farm], str]" = field(default=lambda _: "")  # why it cannot be had here, or ''
     core: bool = False
     storm: bool = False
+    rung: bool = False  # recovered only when the schedule has rung of itself
     patience_seconds: float = 180.0  # until it must have recovered
 
 

@@ -66,7 +66,7 @@ def _two_beats(farm: Farm) -> Iterator[None]:
 
 
 FAULTS = [
-    Fault("two-beats", "the schedule rings from two processes at once", _two_beats, "", 30.0, storm=True),
+    Fault("two-beats", "the schedule rings from two processes at once", _two_beats, "", 30.0, storm=True, rung=True),
     Fault("messages-twice", "Celery: every message that waits is there a second time", _messages_twice, ""),
     Fault("messages-lost", "Celery: every message that waits is gone", _messages_lost, ""),
 ]

@@ -9,7 +9,7 @@ from ops.chaos.fault import Fault
 
 #: A fraction of what the venue sends at the rate of a full run: its buffers fill, and it cuts the reader off.
 SLOW_BYTES_PER_SECOND = 200_000
-_DEAF = "gap|no data"
+_DEAF = "gap (disconnected|frozen)|no data"
 
 
 @contextmanager

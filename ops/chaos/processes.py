@@ -53,6 +53,7 @@ FAULTS = [
             f"restart {kind}",
             core=True,
             storm=True,
+            rung=kind == "beat",
         )
         for kind in KINDS
     ),

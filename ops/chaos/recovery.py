@@ -12,18 +12,18 @@ from ops.cli.errors import AWAY
 POLL_SECONDS = 0.25
 
 
-def await_recovery(farm: Farm, watch: Watch, birds: Canaries, patience_seconds: float) -> float | None:
-    """Seconds until all of that is seen to have happened after now; None when it takes too long."""
+def await_recovery(farm: Farm, watch: Watch, birds: Canaries, patience_seconds: float, *, rung: bool = False) -> float | None:
+    """Seconds until all of that is seen to have happened after now; None when it takes too long. `rung`: and the schedule rings."""
     began, moment = time.monotonic(), datetime.now(UTC)
     while time.monotonic() - began < patience_seconds:
-        consumed = birds.consumed_since(moment)
-        if consumed and watch.healthy_since(began) and _committed_since(farm, moment):
+        consumed = birds.consumed_since(moment, rung=rung)
+        if consumed and watch.healthy_since(began) and committed_since(farm, moment):
             return time.monotonic() - began
         time.sleep(POLL_SECONDS)
     return None
 
 
-def _committed_since(farm: Farm, moment: datetime) -> bool:
+def committed_since(farm: Farm, moment: datetime) -> bool:
     """Whether every stream of a socket has committed an event that is younger than the moment."""
     try:
         rows = queries.rows(farm.knobs.database_url, "stream_offsets")

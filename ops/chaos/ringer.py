@@ -7,10 +7,8 @@ import sys
 
 from kombu.exceptions import OperationalError
 
+from ops.chaos.canaries import BUSY
 from tasks import app
-
-#: A drain keeps its slot for half a minute; that writers consume is seen by the rows.
-BUSY = "writers"
 
 
 def ring() -> list[str]:

@@ -122,8 +122,8 @@ class Run:
             return {"ok": False, "venues": {}, "reason": str(exc)}
         return document(verdicts, ok=all(one.ok for kinds in verdicts.values() for one in kinds.values()))
 
-    def _recovered(self, patience_seconds: float) -> float | None:
-        return await_recovery(self._farm, self._watch, self._birds, patience_seconds)
+    def _recovered(self, patience_seconds: float, *, rung: bool = False) -> float | None:
+        return await_recovery(self._farm, self._watch, self._birds, patience_seconds, rung=rung)
 
     def _add(self, verdict: Verdict) -> None:
         self.verdicts.append(verdict)
@@ -166,7 +166,7 @@ class Run:
         return self._verdict(whole, time.monotonic() - began)
 
     def _verdict(self, fault: Fault, held_seconds: float) -> Verdict:
-        recovered = self._recovered(fault.patience_seconds)
+        recovered = self._recovered(fault.patience_seconds, rung=fault.rung)
         detected, said = self._watch.first(fault.told) if fault.told else (None, "")
         reasons = tuple(self._watch.report["reasons"][:3])
         losses: Losses | None = None
@@ -174,7 +174,7 @@ class Run:
             losses = self._losses()
             problems = judged(fault, losses, recovered=recovered is not None, reasons=reasons)
         except (Unsettled, LedgerUnreadable, *BROKEN) as exc:
-            problems = (f"cannot be judged: {exc}",)
+            recovered, problems = None, (f"cannot be judged: {exc}",)
         if recovered is None:
             self._brought_back()
         return Verdict(fault.name, held_seconds, detected, said, recovered, losses, problems)
@@ -204,6 +204,8 @@ class Run:
             supervision.stop_programs(self._farm.home, names)
             supervision.start_programs(self._farm.home, names)
         self._recovered(STEADY_SECONDS)
+        with suppress(Unsettled, LedgerUnreadable, *BROKEN):
+            self._losses()
 
 
 def _healed(stack: ExitStack | None) -> None:

@@ -9,7 +9,7 @@ import psutil
 
 from core.redisdb import RedisError
 from ops.chaos.farm import Farm
-from ops.chaos.fault import Fault
+from ops.chaos.fault import DEAF, Fault
 
 _REDIS = "redis"
 _POSTGRES = "postgres|database"
@@ -91,13 +91,20 @@ def _lacks_disks(farm: Farm) -> str:
 
 FAULTS = [
     Fault("redis-restart", "Redis: stopped and started", _redis_restarted, _REDIS, 5.0, core=True, storm=True),
-    Fault("redis-flushed", "Redis: FLUSHALL", _redis_flushed, "redis|gap|journal"),
+    Fault("redis-flushed", "Redis: FLUSHALL", _redis_flushed, "redis|gap|journal", rung=True),
     Fault("redis-wiped", "Redis: its data removed while it is down", _redis_wiped, _REDIS, 5.0, core=True),
     Fault("redis-full", "Redis: maxmemory reached, writes are refused", _redis_full, "redis|maxmemory|OOM", 20.0, storm=True),
     Fault("postgres-restart", "PostgreSQL: stopped and started", _postgres_stopped, _POSTGRES, 5.0, storm=True),
     Fault("postgres-fast-stop", "PostgreSQL: fast shutdown by a signal", _postgres_fast, _POSTGRES, storm=True),
     Fault("postgres-away", "PostgreSQL: its port is closed", _postgres_stopped, _POSTGRES, AWAY_SECONDS, core=True, patience_seconds=300),
-    Fault("postgres-disk-full", "PostgreSQL: not a byte is free on its disk", _disk_full, _POSTGRES, 45.0, lacks=_lacks_disks),
+    Fault(
+        "postgres-disk-full",
+        "PostgreSQL: not a byte is free on its disk",
+        _disk_full,
+        "no space left|could not (write|extend)",
+        45.0,
+        lacks=_lacks_disks,
+    ),
     Fault(
         "tables-locked",
         "PostgreSQL: ACCESS EXCLUSIVE on trades and quotes",
@@ -112,7 +119,7 @@ FAULTS = [
         _spool_full,
         "spool|shed",
         15.0,
-        excused=frozenset({"disconnected", "spool_full"}),
+        excused=DEAF | {"lost"},
         lacks=_lacks_disks,
     ),
 ]

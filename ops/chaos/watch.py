@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ops.chaos.farm import Farm
+from ops.chaos.farm import OURS, Farm
 from ops.cli import status
 from ops.cli.errors import AWAY, Refused
 from ops.local import supervision
@@ -104,7 +104,7 @@ class Watch:
         whole = text.rfind(b"\n") + 1
         self._read[path] = size - (len(text) - whole)
         for line in text[:whole].decode(errors="replace").splitlines():
-            if _GRAVE.search(line):
+            if _GRAVE.search(line) and OURS not in line:
                 self._say(f"log {path.stem} {line}")
 
     def _status(self) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -23,7 +23,9 @@ FULL_MINUTES, CORE_MINUTES = 40.0, 6.0
 
 def chaos(
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
-    only: str | None = typer.Option(None, metavar="NAME", help="This fault alone, or `storm`."),
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="This fault alone, or `storm`; may be given several times.")
+    ] = None,
     core: bool = typer.Option(False, "--core", help="The faults with the greatest power to find a loss, in six minutes."),
     minutes: float = typer.Option(0.0, min=0, help="Shorten the faults so that all is over in about so long. [default: 40, core 6]"),
     rate: float = typer.Option(TIMES_AVERAGE * DEFAULT_RATE, min=1, help="Market events a second; 20 times what `./farm up` plays."),
@@ -40,9 +42,10 @@ def chaos(
             print(f"{fault.name:<22} {fault.what}")
         print(f"{STORM:<22} those of them that may overlap, at times that a seed tells")
         return
-    wanted = chosen(only, core=core)
+    names = only or []
+    wanted = chosen(names, core=core)
     namespace.enter({name: value for name, value in os.environ.items() if not environment.is_setting(name)})
-    storm = [fault for fault in FAULTS if fault.storm and (fault.core or not core)] if only in (None, STORM) else []
+    storm = [fault for fault in FAULTS if fault.storm and (fault.core or not core)] if not names or STORM in names else []
     wish = run.Wish(wanted, storm, rate, seed, minutes or (CORE_MINUTES if core else FULL_MINUTES))
     began = time.monotonic()
     _print(table.HEAD, to_stderr=as_json)

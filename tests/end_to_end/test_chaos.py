@@ -16,7 +16,7 @@ from tests.end_to_end.conftest import CHECKOUT
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
 
-CORE = [fault.name for fault in chosen(None, core=True)]
+CORE = [fault.name for fault in chosen([], core=True)]
 KILLED = [name.removeprefix("kill-") for name in CORE if name.startswith("kill-")]
 
 
