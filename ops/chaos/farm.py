@@ -123,7 +123,7 @@ class Farm:
 
     @contextmanager
     def transaction(self) -> Iterator[Any]:
-        """A cursor in a transaction of one's own, which is rolled back."""
+        """A cursor of the owner, who may lock a table, in a transaction that is rolled back."""
         with closing(engine.connect(self.knobs.database_url, name="tapefarm chaos")) as connection, connection.cursor() as cursor:
             yield cursor
             with suppress(*engine.UNREACHABLE):

@@ -10,7 +10,7 @@ from ops.chaos.farm import Farm
 from ops.chaos.fault import Fault
 
 #: Programs as the supervisor names them; of each venue there is a streamer.
-KINDS = ("streamer", "worker-writers", "worker-collectors", "worker-maintenance", "beat", "redis", "postgres")
+KINDS = ("streamer", "worker-writers", "worker-collectors", "worker-maintenance", "beat", "watcher", "redis", "postgres")
 FROZEN_SECONDS = 60.0
 
 
@@ -40,6 +40,7 @@ _SILENT = {
     "worker-collectors": "collectors|metadata|snapshots",
     "worker-maintenance": "maintenance|backfill",
     "beat": "beat|consumed",
+    "watcher": "watcher",
     "redis": "redis",
     "postgres": "postgres|database|no answer",
 }

@@ -108,7 +108,7 @@ def test_faults_have_names_of_their_own() -> None:
 
 def test_the_core_holds_a_kill_of_each_program() -> None:
     core = {fault.name for fault in chosen([], core=True)}
-    kinds = ("streamer", "writers", "collectors", "maintenance", "beat", "redis", "postgres")
+    kinds = ("streamer", "writers", "collectors", "maintenance", "beat", "watcher", "redis", "postgres")
     assert {f"kill-{kind}" for kind in kinds} <= core < {fault.name for fault in FAULTS}
 
 
