@@ -124,7 +124,7 @@ class Farm:
     @contextmanager
     def transaction(self) -> Iterator[Any]:
         """A cursor of the owner, who may lock a table, in a transaction that is rolled back."""
-        with closing(engine.connect(self.knobs.database_url, name="tapefarm chaos")) as connection, connection.cursor() as cursor:
+        with closing(engine.connect(self.knobs.migration_url, name=OURS)) as connection, connection.cursor() as cursor:
             yield cursor
             with suppress(*engine.UNREACHABLE):
                 connection.rollback()
