@@ -6,6 +6,7 @@ import typer
 
 from ops.cli.alert import alert
 from ops.cli.backfill import backfill
+from ops.cli.chaos import chaos
 from ops.cli.checking import bench, test
 from ops.cli.console import err
 from ops.cli.coverage import coverage
@@ -22,7 +23,7 @@ _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 app = typer.Typer(
     add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="Tapefarm: start, watch, prove and stop it."
 )
-for _command in (up, down, restart, status, verify, coverage, backfill, alert, logs, bench):
+for _command in (up, down, restart, status, verify, coverage, backfill, alert, logs, bench, chaos):
     app.command()(_command)
 app.command(context_settings=_PASSED_ON)(psql)
 app.command(context_settings=_PASSED_ON)(test)

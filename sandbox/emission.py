@@ -13,7 +13,7 @@ from sandbox.faults import Faults
 from sandbox.sockets import Socket
 from sandbox.wsframes import HEADERS, text_frame
 
-NONE, TORN, SKIPPED, REPEATED, REORDERED, CORRUPTED, UNCHAINED = range(7)
+NONE, TORN, SKIPPED, REPEATED, REORDERED, CORRUPTED, UNCHAINED, TORN_UTF8 = range(8)
 CODES = {
     "torn": TORN,
     "skip": SKIPPED,
@@ -21,8 +21,9 @@ CODES = {
     "reorder": REORDERED,
     "corrupt": CORRUPTED,
     "broken_chain": UNCHAINED,
+    "torn_utf8": TORN_UTF8,
 }
-SINGLE = ("skip", "torn", "corrupt", "repeat", "broken_chain")  # kinds that strike one event at a time
+SINGLE = ("skip", "torn", "torn_utf8", "corrupt", "repeat", "broken_chain")  # kinds that strike one event at a time
 CODE_NAMES = {SKIPPED: "withheld", **{code: name for name, code in CODES.items() if code != SKIPPED}}
 
 
@@ -138,9 +139,10 @@ def push_afflicted(batch: np.ndarray, channel: Channel) -> None:
 
 def faulty(body: bytes, fault: int) -> list[bytes]:
     """The frames of one payload: half of it, twice, or just so."""
-    if fault == TORN:
-        # half a character would be bad UTF-8, and the client's library would close the socket over it
+    if fault in (TORN, TORN_UTF8):
         body = body[: len(body) // 2].decode("utf-8", "ignore").encode()
+    if fault == TORN_UTF8:  # over half a character a strict client closes its socket
+        body += "é".encode()[:1]
     frame = text_frame(body)
     return [frame, frame] if fault == REPEATED else [frame]
 

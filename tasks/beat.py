@@ -5,13 +5,13 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from celery.beat import PersistentScheduler
 from kombu.exceptions import OperationalError
 
 from core import pulse
 from core.lease import Lease
 from core.redisdb import RedisError
 from tasks import app, resources
+from tasks.steady import SteadyScheduler
 from tasks.turning import beating
 from venues import VENUES
 
@@ -23,7 +23,7 @@ RENEW_SECONDS = 1.0
 LOOK_SECONDS = 2.0
 
 
-class LeasedScheduler(PersistentScheduler):  # type: ignore[misc]  # celery has no types
+class LeasedScheduler(SteadyScheduler):
     """Its file is opened with the lease and closed without it: the beats of one host share it, one after the other."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,7 +44,7 @@ class LeasedScheduler(PersistentScheduler):  # type: ignore[misc]  # celery has 
             (self._begin if self._lease.held else self._end)()
         if not self._leads:
             return LOOK_SECONDS
-        return min(float(super().tick(*args, **kwargs)), RENEW_SECONDS)
+        return min(super().tick(*args, **kwargs), RENEW_SECONDS)
 
     def _ensure_connected(self) -> Any:
         self.connection.ensure_connection = beating(self.connection.ensure_connection)

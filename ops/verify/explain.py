@@ -10,8 +10,8 @@ from ops.verify.compared import Rows, keys, symbol_of, symbols_of
 
 #: Cause of a gap in which a replayed book is not what the venue holds.
 DOUBT = "book"
-#: Ledger faults whose frame no reader can accept: torn, corrupt.
-UNREADABLE_FAULTS = (1, 5)
+#: Ledger faults whose frame no reader can accept: torn, corrupt, torn within a character.
+UNREADABLE_FAULTS = (1, 5, 7)
 _ALWAYS = np.iinfo(np.int64)
 
 

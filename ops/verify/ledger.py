@@ -44,18 +44,20 @@ class Ledger:
                 found |= {comparison.kind: possible} if possible else {}
         return list(found.values())
 
-    def records(self, comparison: Comparison, until_us: int) -> Iterator[Rows]:
-        """Blocks of raw records up to the event time, in the order of emission."""
+    def records(self, comparison: Comparison, until_us: int, since_us: int = 0) -> Iterator[Rows]:
+        """Blocks of raw records whose event time lies within the ends, in the order of emission."""
         dtype = self._dtype(comparison)
         for path in sorted(self.folder.glob(f"{comparison.segments}-*.bin")):
+            if _sealed_before(path, since_us):
+                continue
             for block in _blocks(path, dtype):
-                kept = comparison.chosen(block[block["event_us"] <= until_us])
+                kept = comparison.chosen(block[(block["event_us"] >= since_us) & (block["event_us"] <= until_us)])
                 if len(kept):
                     yield kept
 
-    def delivered(self, comparison: Comparison, until_us: int) -> Iterator[Rows]:
+    def delivered(self, comparison: Comparison, until_us: int, since_us: int = 0) -> Iterator[Rows]:
         """Blocks of rows that an open socket was given. A state that is told anew may be older than its telling."""
-        for records in self.records(comparison, until_us):
+        for records in self.records(comparison, until_us, since_us):
             given = records["delivered"] > 0
             if comparison.told_again:
                 given &= records["sent_us"] <= until_us
@@ -81,6 +83,13 @@ class Ledger:
             return json.loads((self.folder / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as exc:
             raise LedgerUnreadable(f"{self.folder / name} cannot be read ({exc}): is the sandbox running? `./farm status` says.") from exc
+
+
+def _sealed_before(path: Path, since_us: int) -> bool:
+    try:
+        return path.stat().st_mtime_ns // 1000 < since_us
+    except FileNotFoundError:
+        return True
 
 
 def _blocks(path: Path, dtype: np.dtype[Any]) -> Iterator[Rows]:

@@ -60,9 +60,11 @@ class Doors:
     sandbox: Path
 
 
-def verify(doors: Doors, venues: list[str], *, timeout_seconds: float, say: Say = lambda _: None) -> dict[str, dict[str, Verdict]]:
-    """venue -> kind -> verdict, over what sockets were given until now. Raises Unsettled and LedgerUnreadable."""
-    cutoff_us = time.time_ns() // 1000
+def verify(
+    doors: Doors, venues: list[str], *, timeout_seconds: float, since_us: int = 0, until_us: int = 0, say: Say = lambda _: None
+) -> dict[str, dict[str, Verdict]]:
+    """venue -> kind -> verdict, over the events from one time of the venues to another, or to now. Raises Unsettled and LedgerUnreadable."""
+    cutoff_us = until_us or time.time_ns() // 1000
     say("waiting until everything sent so far is committed")
     settle(doors.database_url, doors.journal, doors.board, venues, cutoff_us, timeout_seconds)
     verdicts: dict[str, dict[str, Verdict]] = {}
@@ -71,15 +73,16 @@ def verify(doors: Doors, venues: list[str], *, timeout_seconds: float, say: Say 
             ledger = Ledger(doors.sandbox, venue)
             for comparison in ledger.comparisons:
                 say(f"comparing {venue} {comparison.kind}")
-                verdicts.setdefault(venue, {})[comparison.kind] = Case(connection, ledger, comparison, cutoff_us).verdict()
+                verdicts.setdefault(venue, {})[comparison.kind] = Case(connection, ledger, comparison, cutoff_us, since_us).verdict()
     return verdicts
 
 
 class Case:
     """One kind of one venue."""
 
-    def __init__(self, connection: RawConnection, ledger: Ledger, comparison: Comparison, cutoff_us: int) -> None:
+    def __init__(self, connection: RawConnection, ledger: Ledger, comparison: Comparison, cutoff_us: int, since_us: int = 0) -> None:
         self._connection, self._ledger, self._comparison, self._cutoff_us = connection, ledger, comparison, cutoff_us
+        self._since_us = since_us
         self._evidence = Evidence(connection, ledger.venue, channels_of(ledger.venue, comparison.kind))
         self._numbers = numbered(ledger.symbols, self._evidence.instruments())
 
@@ -87,6 +90,7 @@ class Case:
         first_us = self._ledger.first_event_us(self._comparison)
         if first_us is None or first_us > self._cutoff_us:
             return Verdict()
+        first_us = max(first_us, self._since_us)
         join = self._joined(first_us)
         absent, unmatched = join.rest()
         return self._explained(join.outcome, absent, unmatched, first_us)
@@ -94,7 +98,7 @@ class Case:
     def _joined(self, first_us: int) -> Join:
         """Reads both sides abreast: the ledger up to where the table is."""
         join = Join(self._comparison, whole=self._evidence.derived(self._comparison.kind))
-        blocks = self._ledger.delivered(self._comparison, self._cutoff_us)
+        blocks = self._ledger.delivered(self._comparison, self._cutoff_us, self._since_us)
         reached_us = 0
 
         def take(rows: Rows) -> None:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 KINDS = Kinds(
     timed=faults.TIMED,
-    counted=faults.frame_kinds("aggTrade") | faults.COUNTED,
+    counted=faults.frame_kinds("aggTrade")
+    | faults.COUNTED
+    | {"torn_utf8": {"channel": "aggTrade", "symbol": None}, "huge": {"route": None, "megabytes": 50}},
     instant=faults.INSTANT | {"shutdown_notice": {"route": None, "grace_seconds": 10.0}},
 )
 
@@ -37,15 +39,19 @@ class Troubles(Afflictions):
         found = {channel.name: self.reordered(channel) for channel in (self._venue.quotes, self._venue.trades)}
         return {name: symbol for name, symbol in found.items() if symbol is not None} or None
 
-    def unknown_frames(self, now_us: int) -> None:
-        """Frames of an event type that no document names; they are no records, so a line tells where they went."""
-        for fault in list(self._venue.faults.of("unknown")):
-            for socket in self._venue.hub.sockets:
-                spent = fault.remaining is not None and fault.remaining <= 0
-                if spent or socket.muted or not socket.streams or fault.fields["route"] not in (None, socket.route):
-                    continue
-                payload = b'{"e":"unheardOf","E":%d,"s":"BTCUSDT","x":{"y":[1,"2"]},"st":1}' % (now_us // 1000)
-                body = wire.wrapped("btcusdt@unheardOf", payload) if socket.combined else payload
-                socket.out.append(text_frame(body))
-                fault.take()
-                self.note("injected", kind="unknown", fault=fault.id, socket=socket.number, text=body.decode())
+    def inject(self, now_us: int) -> None:
+        """Frames of an event type that no document names, some larger than any client takes; they are no records, so a line tells where
+        they went."""
+        for kind in ("unknown", "huge"):
+            for fault in list(self._venue.faults.of(kind)):
+                for socket in self._venue.hub.sockets:
+                    spent = fault.remaining is not None and fault.remaining <= 0
+                    if spent or socket.muted or not socket.streams or fault.fields["route"] not in (None, socket.route):
+                        continue
+                    blanks = b" " * (int(fault.fields.get("megabytes", 0)) << 20)
+                    payload = b'{"e":"unheardOf","E":%d,"s":"BTCUSDT","x":{"y":[1,"2"]},%b"st":1}' % (now_us // 1000, blanks)
+                    body = wire.wrapped("btcusdt@unheardOf", payload) if socket.combined else payload
+                    socket.out.append(text_frame(body))
+                    fault.take()
+                    text = body.replace(blanks, b"") if blanks else body
+                    self.note("injected", kind=kind, fault=fault.id, socket=socket.number, bytes=len(body), text=text.decode())

@@ -169,7 +169,7 @@ class Binance:
             self._market_events(count, forced, now_us)
         self.candles.roll(now_us // 1000)
         self.timers.run(now_us // 1000)
-        self.troubles.unknown_frames(now_us)
+        self.troubles.inject(now_us)
         for socket in self.hub.sockets:
             if socket.out:
                 socket.flush(now_us)

@@ -1,50 +1,69 @@
-"""Everything is killed with -9, again and again, under load: nothing is lost or doubled, and every deaf moment is a gap row.
+"""The core of `./farm chaos`: struck again and again under load, a farm loses nothing, and every deaf moment is a gap row.
 
-CHAOS_SECONDS and CHAOS_RATE make it longer and harder: 600 and 5000 are the figures the project is held to.
+The whole of it takes 40 minutes and is run by hand.
 """
 
+import json
 import os
-import random
-import signal
-import time
-from collections.abc import Callable
+import subprocess
+from typing import Any
 
 import pytest
 
-from tests.end_to_end.conftest import Farm, eventually
+from ops.chaos.catalogue import STORM, chosen
+from ops.cli import environment
+from tests.end_to_end.conftest import CHECKOUT
 
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
-RATE = os.environ.get("CHAOS_RATE", "1000")
-KILLS_EACH = 2
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(1500)]
+
+CORE = [fault.name for fault in chosen([], core=True)]
+KILLED = [name.removeprefix("kill-") for name in CORE if name.startswith("kill-")]
 
 
-@pytest.mark.timeout(SECONDS + 600)
-def test_killing_every_program_twice_loses_and_doubles_nothing(new_farm: Callable[..., Farm]) -> None:
-    farm = new_farm()
-    farm.up("--rate", RATE)
-    components = [c["name"] for c in farm.status()["components"] if c["name"] not in ("sandbox", "flower")]
-    assert {"postgres", "redis", "beat"} < set(components)
-    victims = components * KILLS_EACH
-    chance = random.Random(int(os.environ.get("CHAOS_SEED", "1")))
-    chance.shuffle(victims)
-    spacing = SECONDS / len(victims)
-    for victim in victims:
-        # Not a wait for something to happen: the load runs on between two kills, at a moment nobody chose.
-        time.sleep(spacing * chance.uniform(0.5, 1.5))
-        os.kill(eventually(lambda name=victim: farm.pid(name), lambda name=victim: f"{name} did not come back"), signal.SIGKILL)
-    eventually(lambda: farm.status()["healthy"], lambda: farm.status()["reasons"])
-    restarts = {c["name"]: c["restarts"] for c in farm.status()["components"]}
-    assert {name: restarts[name] for name in components if restarts[name] < KILLS_EACH} == {}
+#: What the farm does not always bear yet; a fault that it bears leaves this list.
+UNBORNE = {"redis-wiped": "what an emptied Redis held and nobody had written yet is a counted loss: nobody appends it again"}
 
-    found, text = farm.verify()
-    assert found["ok"], text
-    for kind in ("trades", "quotes"):
-        figures = found["venues"]["binance"][kind]
+
+def cases() -> list[Any]:
+    marks = {name: [pytest.mark.xfail(reason=reason, strict=False)] for name, reason in UNBORNE.items()}
+    return [pytest.param(name, marks=marks.get(name, [])) for name in [*CORE, STORM]]
+
+
+@pytest.fixture(scope="module")
+def run() -> dict[str, Any]:
+    bare = {name: value for name, value in os.environ.items() if not environment.is_setting(name)}
+    words = [str(CHECKOUT / "farm"), "chaos", "--core", "--json"]
+    done = subprocess.run(words, env=bare, capture_output=True, text=True, timeout=1400, check=False)
+    assert done.stdout, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode == 0) == found["ok"]
+    return found
+
+
+@pytest.mark.parametrize("name", cases())
+def test_it_loses_and_doubles_nothing_under(name: str, run: dict[str, Any]) -> None:
+    [fault] = [fault for fault in run["faults"] if fault["name"] == name]
+    assert fault["problems"] == [] and fault["verdict"] == "passed"
+    assert fault["lost"] == fault["duplicated"] == fault["different"] == 0 < fault["emitted"]
+
+
+def test_everything_that_was_sent_is_stored_or_told(run: dict[str, Any]) -> None:
+    assert run["verify"]["ok"], run["verify"]
+    kinds = [kind for kinds in run["verify"]["venues"].values() for kind in kinds.values()]
+    assert kinds
+    for figures in kinds:
+        assert figures["emitted"] == figures["stored"] + figures["quarantined"] + figures["counted_loss"]
         assert figures["missing"] == figures["duplicate"] == 0 < figures["stored"]
 
-    # Every life of the streamer but the first began with a deaf time, on both channels; all of them are over.
-    deaf = farm.psql(
-        "SELECT channel, count(*), count(event_to) FROM data_gaps WHERE cause = 'disconnected' GROUP BY channel ORDER BY channel"
-    )
-    assert [row[0] for row in deaf] == ["aggTrade", "bookTicker"]
-    assert all(int(count) >= KILLS_EACH and int(ended) == int(count) for _, count, ended in deaf)
+
+@pytest.mark.parametrize("kind", [kind for kind in KILLED if kind != "writing-child"])
+def test_a_killed_program_was_started_again_and_that_is_told(kind: str, run: dict[str, Any]) -> None:
+    assert sum(count for name, count in run["restarts"].items() if kind in name) >= 1
+    [fault] = [fault for fault in run["faults"] if fault["name"] == f"kill-{kind}"]
+    assert fault["detected_seconds"] is not None and kind in fault["said"]
+
+
+def test_every_life_of_a_streamer_but_the_first_began_with_a_deaf_time_and_all_of_them_are_over(run: dict[str, Any]) -> None:
+    deaf = [gap for gap in run["gaps"] if gap["cause"] == "disconnected"]
+    assert {"aggTrade", "bookTicker"} == {gap["channel"] for gap in deaf}
+    assert all(gap["ended"] == gap["gaps"] >= 2 for gap in deaf)  # the killed streamer, and the reset

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-TORN, SKIPPED, REPEATED, REORDERED, CORRUPTED = 1, 2, 3, 4, 5
+TORN, SKIPPED, REPEATED, REORDERED, CORRUPTED, TORN_UTF8 = 1, 2, 3, 4, 5, 7
 TRADES = "/market/ws/btcusdt@aggTrade"
 QUOTES = "/public/ws/btcusdt@bookTicker"
 
@@ -109,6 +109,26 @@ def test_unknown(sandbox: Any) -> None:
     assert sandbox.injected(fault) == 2
     noted = [line["text"] for line in sandbox.lines("faults.jsonl") if line["event"] == "injected"]
     assert noted == [frame for frame in frames if "unheardOf" in frame]
+
+
+def test_torn_within_a_character(sandbox: Any) -> None:
+    since = sandbox.alone()
+    with sandbox.open(TRADES) as client:
+        sandbox.fault(kind="torn_utf8", count=1)
+        with pytest.raises(ConnectionClosed) as closed:
+            read_until(client, lambda _: False)
+    assert closed.value.sent is not None and closed.value.sent.code == 1007
+    rows = rows_of(sandbox, "trades", TORN_UTF8, since)
+    assert set(rows["delivered"]) == {1} and len(rows) == 1
+
+
+def test_huge(sandbox: Any) -> None:
+    with sandbox.open(TRADES) as client:
+        fault = sandbox.fault(kind="huge", megabytes=2)
+        frames = read_until(client, lambda f: len(f[-1]) > 2 << 20)
+    assert json.loads(frames[-1])["e"] == "unheardOf"
+    [noted] = [line for line in sandbox.lines("faults.jsonl") if line["event"] == "injected" and line["kind"] == "huge"]
+    assert noted["fault"] == fault and noted["bytes"] == len(frames[-1]) > 2 << 20 > len(noted["text"])
 
 
 def test_freeze_of_one_symbol(sandbox: Any, poll: Any) -> None:
