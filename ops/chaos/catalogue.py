@@ -7,7 +7,7 @@ from ops.chaos.fault import Fault
 from ops.cli.errors import Refused
 
 FAULTS: Sequence[Fault] = [*processes.FAULTS, *servers.FAULTS, *network.FAULTS, *poison.FAULTS, *messages.FAULTS, *machine.FAULTS]
-STORM = "storm"
+STORM, SOAK = "storm", "soak"
 
 
 def chosen(names: Sequence[str], *, core: bool) -> list[Fault]:

@@ -5,15 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from core import redisdb, settings
 from core.board import Board
 from core.journal import Journal
 from core.redisdb import RedisError
-from ops.chaos import schedule
+from ops.chaos import schedule, soak
 from ops.chaos.canaries import Canaries, canaries
-from ops.chaos.catalogue import STORM
+from ops.chaos.catalogue import SOAK, STORM
 from ops.chaos.disks import Disks
 from ops.chaos.farm import Farm
 from ops.chaos.fault import DEAF, Fault, Losses, Verdict, judged
@@ -54,6 +55,7 @@ class Wish:
     rate: float
     seed: int
     minutes: float
+    soak: bool = False  # not each fault once, but one of the storm's a minute
 
 
 @contextmanager
@@ -100,6 +102,22 @@ class Run:
             self._add(verdict)
         if self._wish.storm:
             self._add(self._stormed())
+
+    def soaked(self) -> dict[str, Any]:
+        """A fault of the storm's each minute: what has grown by the end."""
+        self._recovered(STEADY_SECONDS)
+        chance, before = Random(self._wish.seed), dict[str, int]()  # noqa: S311  # a run wants a seed, not secrecy
+        with soak.Growth(self._farm).watched() as growth:
+            began, settled = time.monotonic(), soak.SETTLED_SHARE * 60 * self._wish.minutes
+            while (at := time.monotonic() - began) < 60 * self._wish.minutes:
+                if at >= settled and not before:
+                    before = soak.sizes_of_keys(self._farm)
+                fault, hold_seconds = chance.choice(self._wish.storm), chance.uniform(*schedule.STORM_HOLD_SECONDS)
+                self._add(self._struck(fault, hold_seconds))
+                time.sleep(max(0.0, began + at + soak.EVERY_SECONDS - time.monotonic()))
+        memory, after = soak.sizes(growth.samples, settled), soak.sizes_of_keys(self._farm)
+        self._add(Verdict(SOAK, time.monotonic() - began, problems=soak.grown(memory, before, after)))
+        return {"growth": soak.document(memory, before, after)}
 
     def end(self) -> dict[str, Any]:
         """What is known when all is over, the comparison of everything that was ever sent among it: what came twice long after its time
@@ -220,6 +238,8 @@ def run(wish: Wish, folder: Path, say: Say, tell: Callable[[Verdict], None]) -> 
     needs_disks = any("disk" in fault.name for fault in wish.faults)
     with farm(folder, wish.rate, say, disks=needs_disks) as struck, Watch(struck).running() as watch, canaries(struck) as birds:
         done = Run(struck, watch, birds, wish, began=began, tell=tell)
-        done.everything()
+        grown = done.soaked() if wish.soak else {}
+        if not wish.soak:
+            done.everything()
         say("comparing everything that was sent")
-        return done.verdicts, done.end()
+        return done.verdicts, {**done.end(), **grown}

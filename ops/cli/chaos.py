@@ -18,7 +18,7 @@ from ops.cli.plan import DEFAULT_RATE
 FOLDER = ROOT / ".farm" / "chaos"
 #: What the sandbox plays where nothing else is said is taken for the average load.
 TIMES_AVERAGE = 20
-FULL_MINUTES, CORE_MINUTES = 40.0, 6.0
+FULL_MINUTES, CORE_MINUTES, SOAK_MINUTES = 40.0, 6.0, 60.0
 
 
 def chaos(
@@ -27,7 +27,10 @@ def chaos(
         list[str] | None, typer.Option(metavar="NAME", help="This fault alone, or `storm`; may be given several times.")
     ] = None,
     core: bool = typer.Option(False, "--core", help="The faults with the greatest power to find a loss, in six minutes."),
-    minutes: float = typer.Option(0.0, min=0, help="Shorten the faults so that all is over in about so long. [default: 40, core 6]"),
+    long: bool = typer.Option(False, "--soak", help="One fault of the storm a minute, for an hour; memory and Redis' keys must not grow."),
+    minutes: float = typer.Option(
+        0.0, min=0, help="Shorten the faults so that all is over in about so long. [default: 40, core 6, soak 60]"
+    ),
     rate: float = typer.Option(TIMES_AVERAGE * DEFAULT_RATE, min=1, help="Market events a second; 20 times what `./farm up` plays."),
     seed: int = typer.Option(1, help="Of the storm."),
     listed: bool = typer.Option(False, "--list", help="Name the faults, and strike nothing."),
@@ -46,7 +49,10 @@ def chaos(
     wanted = chosen(names, core=core)
     namespace.enter({name: value for name, value in os.environ.items() if not environment.is_setting(name)})
     storm = [fault for fault in FAULTS if fault.storm and (fault.core or not core)] if not names or STORM in names else []
-    wish = run.Wish(wanted, storm, rate, seed, minutes or (CORE_MINUTES if core else FULL_MINUTES))
+    if long:
+        wanted, storm = [], [fault for fault in FAULTS if fault.storm]
+    usual = SOAK_MINUTES if long else CORE_MINUTES if core else FULL_MINUTES
+    wish = run.Wish(wanted, storm, rate, seed, minutes or usual, long)
     began = time.monotonic()
     _print(table.HEAD, to_stderr=as_json)
     verdicts, end = run.run(wish, FOLDER, say, lambda verdict: _show(verdict, to_stderr=as_json))
