@@ -81,7 +81,7 @@ worker_enable_prefetch_count_reduction = True
 worker_eta_task_limit = 100  # nothing here uses ETAs; a flood of them must not hoard memory
 
 # --- beat -----------------------------------------------------------------------------------------------------------------
-beat_scheduler = "tasks.beat:LeasedScheduler"  # of several beats one keeps the schedule, also when the clock is set back
+beat_scheduler = "tasks.beat:LeasedScheduler"  # of several beats one keeps the schedule; another takes over when it dies
 beat_schedule_filename = str(_farm.home / "celerybeat-schedule")
 beat_max_loop_interval = 5  # wakes at least so often; the shortest entry is 3 s
 timezone = "UTC"

@@ -20,15 +20,6 @@ CORE = [fault.name for fault in chosen([], core=True)]
 KILLED = [name.removeprefix("kill-") for name in CORE if name.startswith("kill-")]
 
 
-#: What the farm does not always bear yet; a fault that it bears leaves this list.
-UNBORNE = {"redis-wiped": "what an emptied Redis held and nobody had written yet is a counted loss: nobody appends it again"}
-
-
-def cases() -> list[Any]:
-    marks = {name: [pytest.mark.xfail(reason=reason, strict=False)] for name, reason in UNBORNE.items()}
-    return [pytest.param(name, marks=marks.get(name, [])) for name in [*CORE, STORM]]
-
-
 @pytest.fixture(scope="module")
 def run() -> dict[str, Any]:
     bare = {name: value for name, value in os.environ.items() if not environment.is_setting(name)}
@@ -40,7 +31,7 @@ def run() -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize("name", cases())
+@pytest.mark.parametrize("name", [*CORE, STORM])
 def test_it_loses_and_doubles_nothing_under(name: str, run: dict[str, Any]) -> None:
     [fault] = [fault for fault in run["faults"] if fault["name"] == name]
     assert fault["problems"] == [] and fault["verdict"] == "passed"
