@@ -18,6 +18,8 @@ QUIET_SECONDS = 20.0
 WARM_SECONDS = 8.0
 #: A past is read within this time, or the run is not what the figure speaks of.
 FILL_SECONDS = 120.0
+#: What came at the end of a time is in the tables so long after it.
+COMMIT_SECONDS = 2.0
 
 
 def measure(
@@ -47,16 +49,18 @@ def measure(
         for pair in range(pairs):
             since = time.time()
             _rest(quiet_seconds, children)
-            quiet.append(lag.window(lab, rate, since, time.time() - since))
-            since = time.time()
+            began = time.time()
             # Any symbol's past is the same pages.
             argv = module("bench.backfill_child", began_ms * 1000, FILL_SECONDS, frames.SYMBOLS[pair])
             with started("backfill", argv, lab.folder, env) as child:
                 done = child.line(FILL_SECONDS + 10)
             if done["state"] != "done" or done["lacking"]:
                 raise Failed(f"the job ended as {done}")
-            filling.append(lag.window(lab, rate, since, time.time() - since))
+            ended = time.time()
             rates.append(rows / done["seconds"])
+            _rest(COMMIT_SECONDS, children)
+            quiet.append(lag.window(lab, rate, since, began - since))
+            filling.append(lag.window(lab, rate, began, ended - began))
             lab.say(
                 f"pair {pair + 1}/{pairs}: p50 and p99 quiet {quiet[-1]}, filling {filling[-1]} ms, {thousands(rates[-1])} rows/s read again"
             )

@@ -111,7 +111,8 @@ def test_a_statement_of_who_reads_has_a_bound(fresh_database_url: str) -> None:
         with acting_as(fresh_database_url, role) as cursor:
             cursor.execute("SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')")
             bounds[role] = cursor.fetchone()
-    assert bounds == {roles.WRITER: ("0", "0"), roles.READER: ("15min", "10min"), roles.CONSOLE: ("15s", "30s")}
+    # A writer has the server's own.
+    assert bounds == {roles.WRITER: ("1h", "10min"), roles.READER: ("15min", "10min"), roles.CONSOLE: ("15s", "30s")}
 
 
 def test_what_later_migrations_make_is_covered(fresh_database_url: str, query: Query) -> None:
