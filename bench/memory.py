@@ -5,16 +5,14 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from statistics import median
-
-import psutil
 
 from bench.children import Failed
 from bench.farms import Farm, farm
 from bench.figures import Bar, Figure
 from bench.servers import Lab
 from db import engine
+from ops.local.processes import own_bytes
 
 BAR = Bar("memory_growth", "%", 5.0)
 ROWS_PER_SECOND = 5_000
@@ -47,7 +45,7 @@ def watched(running: Farm, length: float) -> Figure:
     is_full = length >= FULL_MINUTES * 60
     short = "" if is_full else f" SHORTENED from {FULL_MINUTES:g} minutes, so the bar is not met whatever the value."
     how = (
-        f"a farm of `./farm up`, {length / 60:g} minutes at {rows:,.0f} rows/s;{short} own memory of each process (RssAnon; the pages of "
+        f"a farm of `./farm up`, {length / 60:g} minutes at {rows:,.0f} rows/s;{short} own memory of each process (what it shares with none; the pages of "
         f"PostgreSQL's shared buffers, a fixed size, are touched by and by), median of the last tenth against the median of the tenth "
         f"after {WARM_SHARE * length / 60:g} minutes; greatest of {len(growths)} processes that lived through both: {worst}; "
         f"{restarts} came or went in between"
@@ -61,7 +59,7 @@ def _watch(running: Farm, seconds: float) -> tuple[float, Samples, int]:
     while (at := time.monotonic() - began) < seconds:
         for name, group in running.processes().items():
             for process in group:
-                if (size := own_bytes(process)) is not None:
+                if size := own_bytes(process.pid):
                     samples[name, process.pid].append((at, size))
         time.sleep(min(EVERY_SECONDS, seconds / 100))
     rate = (_rows(running) - before) / (time.monotonic() - began)
@@ -72,15 +70,6 @@ def _rows(running: Farm) -> int:
     with closing(engine.connect(running.database_url, name="tapefarm bench")) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT coalesce(sum(rows), 0) FROM stream_offsets WHERE channel IN ('bookTicker', 'aggTrade')")
         return int(cursor.fetchone()[0])  # type: ignore[index]
-
-
-def own_bytes(process: psutil.Process) -> float | None:
-    """None when it has ended."""
-    try:
-        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    return next((float(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), None)
 
 
 def _whole(series: Sequence[tuple[float, float]], seconds: float) -> bool:

@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -14,6 +13,7 @@ import psutil
 from core.redisdb import RedisError
 from ops.chaos.farm import Farm
 from ops.local import supervision
+from ops.local.processes import own_bytes
 
 SAMPLE_SECONDS = 5.0
 #: A fault strikes so often.
@@ -64,7 +64,7 @@ class Growth:
             if program.pid and program.name not in NOT_OURS:
                 with suppress(psutil.Error):
                     main = psutil.Process(program.pid)
-                    size = sum(_own_bytes(process.pid) for process in (main, *main.children(recursive=True)))
+                    size = sum(own_bytes(process.pid) for process in (main, *main.children(recursive=True)))
                     self.samples.setdefault(program.name, []).append((at, size))
 
 
@@ -75,14 +75,6 @@ def sizes_of_keys(farm: Farm) -> dict[str, int]:
         names = [name for _, name in zip(range(MAX_KEYS), redis.scan_iter(count=1000), strict=False)]
         return {name.decode(errors="replace"): int(redis.memory_usage(name, samples=0) or 0) for name in names}
     return {}
-
-
-def _own_bytes(pid: int) -> float:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return next((float(line.split()[1]) * 1024 for line in lines if line.startswith("RssAnon:")), 0.0)
 
 
 def sizes(samples: Samples, settled: float, span: float = SPAN_SECONDS) -> dict[str, tuple[float, float]]:

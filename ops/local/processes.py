@@ -53,6 +53,12 @@ def memory_bytes(pid: int) -> tuple[int, int]:
     return int(resident) * _PAGE, int(shared) * _PAGE
 
 
+def own_bytes(pid: int) -> int:
+    """Resident and shared with nobody; 0 when it is gone."""
+    resident, shared = memory_bytes(pid)
+    return resident - shared
+
+
 def _seen(entry: Path) -> Seen | None:
     try:
         # The name in brackets may itself hold spaces and brackets.
