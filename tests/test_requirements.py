@@ -63,7 +63,7 @@ def test_nothing_is_missing_on_another_python_or_processor(python: str, machine:
 
 @pytest.mark.parametrize("name", ["farm", "ops/Dockerfile", "bench/cryptofeed.py"])
 def test_who_installs_asks_for_hashes(name: str) -> None:
-    text = (ROOT / name).read_text(encoding="utf-8")
+    text = re.sub(r",\s*\n\s*", ", ", (ROOT / name).read_text(encoding="utf-8"))
     installing = [line for line in text.splitlines() if re.search(r"\binstall\b.*(-r\b|--requirement)", line)]
     assert installing and all("--require-hashes" in line for line in installing)
 

@@ -22,12 +22,13 @@ from db import engine, roles
 from ops.cli.plan import RUNTIME
 from ops.local.servers import Postgres, Servers
 from tests.end_to_end.conftest import Farm, Venue, eventually
+from tests.ops.alerting.peers import Mailbox, mailbox
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 RATE = "60"
 ZSTD = re.escape(b"\x28\xb5\x2f\xfd")
-WRITER, READER, FLOWER, CLIENT, ALERTS = "wr1ter-hidden", "r3ader-hidden", "fl0wer-hidden", "cl1ent-hidden", "al3rts-hidden"
+WRITER, READER, FLOWER, CLIENT = "wr1ter-hidden", "r3ader-hidden", "fl0wer-hidden", "cl1ent-hidden"
 SECRET_SETTINGS = {field.name.upper() for field in fields(Settings) if field.metadata.get("secret")}
 
 
@@ -51,11 +52,18 @@ def password_of(value: str) -> str:
 
 
 @pytest.fixture(scope="module")
+def mails() -> Iterator[Mailbox]:
+    with mailbox() as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
 def guarded(
     tmp_path_factory: pytest.TempPathFactory,
     private_servers: Callable[[], Servers],
     empty_database: Callable[[], str],
     migrate: Callable[..., None],
+    mails: Mailbox,
 ) -> Iterator[Guarded]:
     servers = private_servers()
     assert isinstance(servers.postgres.server, Postgres)
@@ -70,7 +78,7 @@ def guarded(
         "REDIS_URL": servers.redis_url,
         "BROKER_URL": servers.redis_url.removesuffix("/0") + "/1",
         "FLOWER_PASSWORD": FLOWER,
-        "ALERT_URLS": f"json://someone:{ALERTS}@127.0.0.1:9/",
+        "ALERT_URLS": mails.url,
         "DERIBIT_CLIENT_ID": "me",
         "DERIBIT_CLIENT_SECRET": CLIENT,
     }

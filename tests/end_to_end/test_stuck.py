@@ -51,6 +51,6 @@ def test_what_is_stopped_goes_on_by_itself(farm: Farm) -> None:
 def test_all_that_must_turn_has_a_pulse_and_it_moves(farm: Farm) -> None:
     """What does not is killed by the supervisor, which tests/ops/local/test_watchdog.py shows."""
     pulses = {path.name: path for path in (farm.home / "run" / "pulses").iterdir()}
-    assert set(pulses) == {name for name in PROGRAMS if name.startswith(("streamer", "worker", "beat"))}
+    assert set(pulses) == {"watcher", *(name for name in PROGRAMS if name.startswith(("streamer", "worker", "beat")))}
     before = {name: path.stat().st_mtime_ns for name, path in pulses.items()}
     eventually(lambda: all(path.stat().st_mtime_ns != before[name] for name, path in pulses.items()))
