@@ -1,0 +1,1 @@
+INSERT INTO system_metadata (key, value, updated_at) VALUES ('backup:' || :subject, CAST(:value AS jsonb), now()) ON CONFLICT (key) DO NOTHING

@@ -1,0 +1,108 @@
+"""`./farm export`: closed days into Parquet files, now and not at the next ring of the schedule."""
+
+import time
+from datetime import UTC, date, datetime, timedelta
+
+import typer
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from core import settings
+from db.datasets import DATASETS
+from db.parquet import wanted
+from db.parquet.wanted import Days, Wanted
+from ops.cli import complete, environment
+from ops.cli.console import err, out
+from ops.cli.errors import Refused
+from venues import VENUES
+
+
+def export(
+    since: str | None = typer.Option(None, "--from", help="First day, in UTC: 2026-11-01; all that were recorded when left out."),
+    until: str | None = typer.Option(None, "--to", help="Last day, included; yesterday when left out."),
+    kind: str | None = typer.Option(
+        None, "--kind", help="A table of market data, or bars_1s, bars_1m, bars_1h; all when left out.", autocompletion=complete.tables
+    ),
+    venue: str | None = typer.Option(None, "--venue", help="As in farm.toml; all when left out.", autocompletion=complete.venues),
+    again: bool = typer.Option(False, "--again", help="Make days anew that are there and have not changed."),
+) -> None:
+    """Write closed days into Parquet files, where they have changed.
+
+    The farm does so by itself every ten minutes. Files lie in data/parquet/KIND/venue=VENUE/date=DAY in the farm's folder (or in
+    FARM_DATA), with the day's coverage beside them. Exit status 0 only when all that was asked for is there.
+    """
+    _, values = environment.current(environment.home())
+    knobs = settings.load(values)
+    chosen = asked(kind, venue)
+    first, last = day_of(since, "--from", date.min), day_of(until, "--to", _today() - timedelta(days=1))
+    if last >= _today():
+        raise Refused("--to is not over yet: the last day that can be exported is yesterday, in UTC.", status=2)
+    if first > last:
+        raise Refused("--from lies behind --to.", status=2)
+    recorded = wanted.closed(knobs.database_url, first, last + timedelta(days=1))
+    failed = _run(knobs, recorded, chosen, again=again)
+    if failed:
+        raise Refused(f"{failed} of the days could not be exported: the lines above say why.")
+
+
+class Chosen:
+    def __init__(self, kind: str | None, venue: str | None) -> None:
+        self._kind, self._venue = kind, venue
+
+    def __call__(self, one: Wanted) -> bool:
+        return self._kind in (None, one.dataset) and self._venue in (None, one.venue)
+
+
+def asked(kind: str | None, venue: str | None) -> Chosen:
+    """Raises Refused."""
+    if kind is not None and kind not in DATASETS:
+        raise Refused(f"There is no table {kind!r}: {', '.join(DATASETS)} are known.", status=2)
+    if venue is not None and venue not in VENUES:
+        raise Refused(f"There is no venue {venue!r}: {', '.join(sorted(VENUES))} are known.", status=2)
+    return Chosen(kind, venue)
+
+
+def day_of(text: str | None, option: str, default: date) -> date:
+    """Raises Refused."""
+    if text is None:
+        return default
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise Refused(f"{option} {text!r} is no day: write 2026-11-01.", status=2) from None
+
+
+def _today() -> date:
+    return datetime.fromtimestamp(time.time(), UTC).date()
+
+
+def _run(knobs: settings.Settings, recorded: Days, chosen: Chosen, *, again: bool) -> int:
+    """Days without an outcome."""
+    # Imported here: the libraries take half a second, and other commands need none of them.
+    from db import arrow
+    from db.parquet import turn
+
+    folder, steps, failed = knobs.data / "parquet", 0, 0
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    try:
+        with turn.alone(folder), Progress(*columns, console=err, transient=True) as bar:
+            task = bar.add_task("looking")
+
+            def progress(one: Wanted, rows: int) -> None:
+                bar.update(task, description=f"{one.dataset} of {one.venue}, {one.day}: {rows:,} rows")
+
+            for step in turn.go(knobs.database_url, folder, recorded, chosen=chosen, progress=progress, again=again):
+                steps += 1
+                failed += step.outcome is None
+                what = (
+                    step.failure
+                    if step.outcome is None
+                    else f"{step.outcome.what}, {step.outcome.rows:,} rows, {step.outcome.bytes:,} bytes"
+                )
+                out.print(f"{step.one.day} {step.one.venue} {step.one.dataset}: {what}", markup=False)
+    except turn.Busy:
+        raise Refused("The farm is exporting at this moment: look again in some minutes.") from None
+    except arrow.FAILED as exc:
+        raise Refused(f"PostgreSQL does not answer as it should ({str(exc).splitlines()[0]}): `./farm status` says what runs.") from None
+    if not steps:
+        out.print("All that was asked for is there.")
+    return failed
