@@ -38,6 +38,8 @@ class Config:
     subscription_bytes: int = 8 * 1024 * 1024  # Kalshi: a reader further behind loses its subscriptions
     key_type: str = "rsa"  # Kalshi: of the pair that is made
     public_key: Path | None = None  # Kalshi: instead of a pair
+    pairs: int = 0  # questions that Kalshi and Polymarket both list, of a new root
+    pair_seconds: float = 0.0  # a pair that moves begins a life so often; 0: on command alone
     max_buffered: int = 64 * 1024 * 1024  # a client further behind than this is cut off, as venues do
 
 
@@ -73,6 +75,8 @@ def parse(arguments: list[str] | None = None) -> Config:
     parser.add_argument("--subscription-mib", type=float, default=8, help="unsent bytes that cost Kalshi's subscriptions")
     parser.add_argument("--key-type", choices=("rsa", "ed25519"), default=Config.key_type, help="of the key pair made for Kalshi")
     parser.add_argument("--public-key", type=Path, help="PEM file that Kalshi trusts, instead of a pair made at the start")
+    parser.add_argument("--pairs", type=int, default=Config.pairs, help="of a new root: questions that Kalshi and Polymarket both list")
+    parser.add_argument("--pair-seconds", type=float, default=Config.pair_seconds, help="so often a pair begins to cross; 0: on command")
     parser.add_argument("--max-buffered-mib", type=float, default=64, help="unsent bytes that cost a socket")
     values = vars(parser.parse_args(arguments))
     values["segment_bytes"] = int(values.pop("segment_mib") * 1024 * 1024)

@@ -6,6 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from sandbox.faults import BadFault
+from sandbox.pairs import Arena
+from sandbox.pairs.arena import BadCommand
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -13,8 +15,8 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class Control:
     """Speaks to venues through `summary`, `pace`, `faults`, `list_symbol` and `delist_symbol` only."""
 
-    def __init__(self, venues: dict[str, Any]) -> None:
-        self._venues = venues
+    def __init__(self, venues: dict[str, Any], arena: Arena | None = None) -> None:
+        self._venues, self._arena = venues, arena
 
     def add_routes(self, app: web.Application) -> None:
         app.router.add_get("/control/health", self._health)
@@ -24,6 +26,8 @@ class Control:
         app.router.add_get("/control/faults", self._faults)
         app.router.add_post("/control/faults", self._add_fault)
         app.router.add_delete("/control/faults", self._clear_faults)
+        app.router.add_get("/control/pairs", self._pairs)
+        app.router.add_post("/control/pairs", self._act_on_pairs)
 
     def _venue(self, body: dict[str, Any]) -> Any:
         """The venue a command names; with only one running it need not be named."""
@@ -81,3 +85,14 @@ class Control:
         body = await request.json() if request.can_read_body else {}
         venues = [self._venue(body)] if "venue" in body else self._venues.values()
         return web.json_response({"cleared": sum(venue.faults.clear(body.get("id")) for venue in venues)})
+
+    async def _pairs(self, request: web.Request) -> web.Response:
+        return web.json_response(self._arena.told() if self._arena else {"pairs": []})
+
+    async def _act_on_pairs(self, request: web.Request) -> web.Response:
+        if self._arena is None:
+            raise web.HTTPBadRequest(text="there are no pairs: start with --pairs")
+        try:
+            return web.json_response(self._arena.act(await request.json()))
+        except (BadCommand, TypeError, ValueError) as bad:
+            raise web.HTTPBadRequest(text=str(bad)) from bad

@@ -30,6 +30,11 @@ def write_json(path: Path, value: Any) -> None:
     temporary.replace(path)
 
 
+def read_json(path: Path) -> Any:
+    """None where there is no such file."""
+    return json.loads(path.read_text()) if path.exists() else None
+
+
 class Segments:
     """Numbered files of fixed-size records of one kind; bounded in number, oldest deleted first."""
 
@@ -116,8 +121,7 @@ class Ledger:
         self.faults = Lines(folder / "faults.jsonl")
 
     def load(self, name: str) -> Any:
-        path = self.folder / name
-        return json.loads(path.read_text()) if path.exists() else None
+        return read_json(self.folder / name)
 
     def save(self, name: str, value: Any) -> None:
         write_json(self.folder / name, value)

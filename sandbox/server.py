@@ -11,6 +11,7 @@ from aiohttp import web
 
 from sandbox.config import Config
 from sandbox.control import Control
+from sandbox.pairs import open_arena
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +25,21 @@ async def serve(config: Config) -> None:
         loop.add_signal_handler(number, stop.set)
     # a venue is a module or package sandbox.<name> with open_venue(config, app)
     venues = {name: importlib.import_module(f"sandbox.{name}").open_venue(config, app) for name in config.venues}
-    Control(venues).add_routes(app)
+    arena = open_arena(config, venues.values())
+    Control(venues, arena).add_routes(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=3.0)
     await runner.setup()
     await web.TCPSite(runner, config.host, config.port).start()
     log.info("sandbox is up", extra={"port": config.port, "venues": config.venues})
     beats: list[Coroutine[Any, Any, None]] = [beat(venue, stop) for venue in venues.values()]
+    beats += [beat(arena, stop)] if arena else []
     try:
         await asyncio.gather(*beats)
     finally:
         for venue in venues.values():
             venue.close()
+        if arena:
+            arena.close()
         await runner.cleanup()
         for venue in venues.values():
             venue.ledger.close()

@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -114,6 +115,17 @@ def checked_text(text: str) -> str:
     if "\0" in text:
         raise BadFrame("NUL character in a text")
     return text
+
+
+def decimal_of(value: Any) -> Decimal | None:
+    """A number of a description, told as text or as a number, digit by digit; None where it is none, or not finite."""
+    if isinstance(value, bool):
+        return None
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def floats(values: Sequence[float]) -> np.ndarray[Any, Any]:

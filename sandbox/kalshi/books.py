@@ -53,6 +53,17 @@ class Book:
         adding = len(levels) < FEWEST_LEVELS or (chance < 0.52 and len(levels) < MOST_LEVELS)
         return [self._add(side) if adding else self._remove(side)], []
 
+    def become(self, wanted: dict[int, Side]) -> list[Change]:
+        """What somebody else says stands here. What goes, goes first, so that the sides never cross."""
+        gone = [
+            (side, place, -count) for side, levels in self.sides.items() for place, count in levels.items() if place not in wanted[side]
+        ]
+        changes = [self._changed(*one) for one in gone]
+        for side, levels in wanted.items():
+            moved = [(place, count - self.sides[side].get(place, 0)) for place, count in levels.items()]
+            changes += [self._changed(side, place, change) for place, change in moved if change]
+        return changes
+
     def _take(self, taker: int) -> tuple[list[Change], list[Fill]]:
         """The best one or two levels of the other side, each a fill of its own."""
         changes, fills = [], []

@@ -32,7 +32,7 @@ class Events:
         venue = self._venue
         forced = {name: venue.troubles.forced(venue.feeds[name]) for name in (ORDERBOOK, TRADE_CHANNEL)}
         twice = [symbol for symbol in forced.values() if symbol is not None] * 2
-        changes: list[tuple[int, Change]] = []
+        changes, venue.scripts = [(s, change) for s, sides in venue.scripts for change in venue.market.become(s, sides)], []
         fills: list[tuple[int, Fill]] = []
         for symbol in sorted(venue.market.draw(count) + twice):
             changed, filled = venue.market.step(symbol)

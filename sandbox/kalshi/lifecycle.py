@@ -20,7 +20,6 @@ class Lifecycle:
 
     def __init__(self, venue: "Kalshi") -> None:
         self._venue = venue
-        self._disputed: set[int] = set()
 
     def hydrated(self, listing: Listing, now_us: int) -> bool:
         return now_us - listing.created_us >= HYDRATED_AFTER_US
@@ -43,7 +42,7 @@ class Lifecycle:
             self._close(symbol, now_us)
         elif row.status == "closed" and row.close_us + DETERMINED_AFTER_US <= now_us:
             self._determine(symbol, row, now_us)
-        elif symbol in self._disputed and row.status == "determined" and row.determined_us + DISPUTED_AFTER_US <= now_us:
+        elif row.contested and row.status == "determined" and row.determined_us + DISPUTED_AFTER_US <= now_us:
             self.change(symbol, "disputed", now_us)
         elif row.status == "disputed" and row.determined_us + AMENDED_AFTER_US <= now_us:
             self._amend(symbol, row, now_us)
@@ -64,29 +63,34 @@ class Lifecycle:
             self._venue.events.tell_book(one, symbol, now_us)
 
     def _determine(self, symbol: int, row: Listing, now_us: int) -> None:
-        if row.kind == "scalar":
-            row.result, row.value = "scalar", self._venue.market.random.randrange(1, 10_000)
-        else:
-            won = self._venue.market.totals[symbol].last_price >= 5_000
-            row.result, row.value = ("yes", 10_000) if won else ("no", 0)
+        row.value = self._value(symbol, row)
+        row.result = {10_000: "yes", 0: "no"}.get(row.value, "scalar")
         row.determined_us = now_us
         self.change(symbol, "determined", now_us)
-        fault = self._venue.faults.first("dispute")
+        fault = self._venue.faults.first("dispute") if not row.scripted else None
         if fault:
             fault.take()
-            self._disputed.add(symbol)
+            row.contested = True
+        if row.contested:
             row.settle_seconds = max(row.settle_seconds, 3)
         self._venue.told.determined(row)
+
+    def _value(self, symbol: int, row: Listing) -> int:
+        if row.comes_to >= 0:
+            return 10_000 - row.comes_to if row.contested else row.comes_to
+        if row.kind == "scalar":
+            return self._venue.market.random.randrange(1, 10_000)
+        return 10_000 if self._venue.market.totals[symbol].last_price >= 5_000 else 0
 
     def _amend(self, symbol: int, row: Listing, now_us: int) -> None:
         """The other side has won after all."""
         row.result = {"yes": "no", "no": "yes"}.get(row.result, row.result)
         row.value, row.determined_us = 10_000 - row.value, now_us
-        self._disputed.discard(symbol)
+        row.contested = False
         self.change(symbol, "amended", now_us)
 
     def _settle(self, symbol: int, row: Listing, now_us: int) -> None:
-        if symbol in self._disputed:
+        if row.contested:
             return
         row.settled_us = now_us
         traded = self._venue.market.totals[symbol].volume > 0

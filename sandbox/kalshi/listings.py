@@ -4,6 +4,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+ROUNDED = "The settlement value is rounded to the nearest 2 decimal places."
 COMBOS = "KXMVE"  # tickers of multivariate events begin so
 
 
@@ -61,6 +62,12 @@ class Listing:
     value: int = -1
     rules: str = ""
     legs: list[str] = field(default_factory=list)  # of a combo: the markets that must all come true
+    title: str = ""  # that of its event where it has none
+    more_rules: str = ROUNDED
+    strike_type: str = "greater"  # structured: without a strike
+    scripted: bool = False  # its book and its result are somebody else's
+    comes_to: int = -1  # as `value`, once that has been decided
+    contested: bool = False  # what is determined first is disputed, and the other side has won
 
     @property
     def market_id(self) -> str:
@@ -69,6 +76,10 @@ class Listing:
     @property
     def combo(self) -> bool:
         return self.name.startswith(COMBOS)
+
+    @property
+    def strikes(self) -> dict[str, float | str]:
+        return {"strike_type": self.strike_type} | ({} if self.strike_type == "structured" else {"floor_strike": self.strike})
 
     @property
     def lifecycle_channel(self) -> str:
@@ -84,6 +95,9 @@ class Universe:
     series: dict[str, Series] = field(default_factory=dict)
     events: dict[str, Event] = field(default_factory=dict)
     markets: list[Listing] = field(default_factory=list)
+
+    def title_of(self, row: Listing) -> str:
+        return row.title or self.events[row.event].title
 
     def stored(self) -> dict[str, Any]:
         return {

@@ -57,12 +57,13 @@ class Market:
         return self.random.choices(self._busy, cum_weights=self._weights, k=count) if self._busy and count else []
 
     def book(self, symbol: int) -> Book:
-        """Begun when somebody first looks; empty unless the market trades. Who has seen it empty is told of every order that comes."""
+        """Begun when somebody first looks; empty unless the market trades, or where a script fills it. Who has seen it empty is told
+        of every order that comes."""
         if symbol not in self._books:
             row = self.listings[symbol]
             grid = prices(row.structure)
             self._books[symbol] = Book(len(grid), self.random.randrange(len(grid)), self.random)
-            if row.status not in ("active", "inactive"):
+            if row.scripted or row.status not in ("active", "inactive"):
                 self.clear(symbol)
         return self._books[symbol]
 
@@ -75,6 +76,14 @@ class Market:
         """The same orders in another grid, which the listing names already."""
         self._books[symbol] = book = Book(len(prices(self.listings[symbol].structure)), 1, self.random)
         book.sides = sides
+
+    def become(self, symbol: int, sides: dict[int, Side]) -> list[Change]:
+        """`sides`: by the price of YES. Who has no orders any more gets none."""
+        row = self.listings[symbol]
+        if row.status not in ("active", "inactive"):
+            return []
+        places = {price: place for place, price in enumerate(prices(row.structure))}
+        return self.book(symbol).become({side: {places[price]: count for price, count in levels.items()} for side, levels in sides.items()})
 
     def step(self, symbol: int) -> tuple[list[Change], list[Fill]]:
         return self.book(symbol).step()

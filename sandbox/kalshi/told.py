@@ -38,7 +38,7 @@ class Told:
     def created(self, row: Listing) -> None:
         metadata = {
             "name": row.sub_title,
-            "title": self._venue.universe.events[row.event].title,
+            "title": self._venue.universe.title_of(row),
             "yes_sub_title": row.sub_title,
             "no_sub_title": row.sub_title,
             "rules_primary": row.rules,

@@ -10,6 +10,7 @@ from sandbox.emission import Counts, afflict, settle
 from sandbox.engine import Clock, Pace
 from sandbox.faults import Faults
 from sandbox.kalshi import records
+from sandbox.kalshi.books import Side
 from sandbox.kalshi.candles import Candles
 from sandbox.kalshi.commands import Commands
 from sandbox.kalshi.events import Events
@@ -17,6 +18,7 @@ from sandbox.kalshi.feeds import Bodies, Feed
 from sandbox.kalshi.lifecycle import GONE, Lifecycle
 from sandbox.kalshi.listings import Listing, Universe
 from sandbox.kalshi.market import Market
+from sandbox.kalshi.paired import Paired
 from sandbox.kalshi.resume import checkpoint, resume
 from sandbox.kalshi.subscriptions import CHANNELS, ORDERBOOK, TICKER, TRADE, Hub, Subscription
 from sandbox.kalshi.tape import Tape
@@ -47,6 +49,7 @@ class Kalshi:
         self.names: list[str] = []
         self.index: dict[str, int] = {}
         self.unsaved = False
+        self.scripts: list[tuple[int, dict[int, Side]]] = []  # (market, both sides by price) that books are to become
         self.market, self.candles = Market(config.seed), Candles()
         self.tape = Tape(self.ledger.kinds["trades"])
         self.lifecycle, self.told, self.commands, self.events = Lifecycle(self), Told(self), Commands(self), Events(self)
@@ -58,6 +61,7 @@ class Kalshi:
         resume(self)
         self.beat_us = self.clock.now_us()
         self.pace = Pace(config.rate)
+        self.paired = Paired(self)
         self.ping: Callable[[], None] = lambda: None  # set by whoever opens the socket door
 
     # --- universe

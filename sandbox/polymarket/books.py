@@ -58,6 +58,12 @@ class Book:
         else:
             levels[units] = micro
 
+    def steps_to(self, bids: dict[int, int], asks: dict[int, int]) -> list[tuple[int, int, int]]:
+        """(side, units, size) of each change that makes this book of it. What goes, goes first, so that the sides never cross."""
+        sides = ((BID, self.bids, bids), (ASK, self.asks, asks))
+        gone = [(side, units, 0) for side, levels, wanted in sides for units in levels if units not in wanted]
+        return gone + [(side, *row) for side, levels, wanted in sides for row in wanted.items() if levels.get(row[0]) != row[1]]
+
     def size(self, side: int, units: int) -> int:
         return (self.bids if side == BID else self.asks).get(units, 0)
 

@@ -61,7 +61,7 @@ class ClobMarkets:
             bid, _, ask, _ = self._venue.flow.book(market, self._now_ms).top(0)
             middle = round((bid + ask) / 2 / UNIT, 5)
             prices, winners = [middle, round(1 - middle, 5)], [False, False]
-        rows = zip(market.tokens, market.kind.outcomes, prices, winners, strict=True)
+        rows = zip(market.tokens, market.outcomes, prices, winners, strict=True)
         return [{"token_id": token, "outcome": outcome, "price": price, "winner": won} for token, outcome, price, won in rows]
 
     def _simplified(self, market: Market) -> dict[str, Any]:
@@ -113,7 +113,7 @@ class ClobMarkets:
         market = self._of_condition(query)
         kind = market.kind
         return {
-            "t": [{"t": token, "o": outcome} for token, outcome in zip(market.tokens, kind.outcomes, strict=True)],
+            "t": [{"t": token, "o": outcome} for token, outcome in zip(market.tokens, market.outcomes, strict=True)],
             "mos": kind.min_size,
             "mts": market.tick / UNIT,
             "mbf": 1000 if kind.fee_rate else 0,

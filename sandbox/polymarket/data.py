@@ -98,7 +98,7 @@ class Data:
             "slug": market.slug,
             "icon": "",
             "event_slug": f"{market.family}-{market.event}",
-            "outcome": market.kind.outcomes[token],
+            "outcome": market.outcomes[token],
             "outcome_index": token,
             "name": "",
             "pseudonym": "",

@@ -44,11 +44,11 @@ class Flow:
         self._settled: set[int] = set()
 
     def book(self, market: Market, now_ms: int) -> Book:
-        """A book that nobody has asked for yet is filled now."""
+        """A book that nobody has asked for yet is filled now; a scripted one is empty until the script comes to it."""
         book = self._books.get(market.number)
         if book is None:
             book = self._books[market.number] = Book()
-            for side in (BID, ASK):
+            for side in () if market.scripted else (BID, ASK):
                 best = self._wanted(market, side, self.target(market))
                 for distance in range(FIRST_LEVELS):
                     units = best - side * distance * market.tick

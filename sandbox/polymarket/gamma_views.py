@@ -58,7 +58,7 @@ def _described(market: Market, now_ms: int) -> dict[str, Any]:
         "endDate": iso(market.end_ms),
         "startDate": iso_fraction(market.created_ms),
         "description": description(market),
-        "outcomes": in_text(kind.outcomes),
+        "outcomes": in_text(market.outcomes),
         "active": True,
         "createdAt": iso_fraction(market.created_ms),
         "updatedAt": iso_fraction(now_ms),

@@ -72,13 +72,14 @@ class Lifecycle:
         if market is not None and market.stage == OPEN:
             self.end(market, scenario)
 
-    def end(self, market: Market, scenario: str) -> None:
-        """The outcome becomes known; the rest follows step by step."""
+    def end(self, market: Market, scenario: str, winner: int | None = None) -> None:
+        """The outcome becomes known; the rest follows step by step. `winner`: the token that is proposed, where that is not drawn."""
         venue = self._venue
         if market.number in self._ending or market.stage != OPEN:
             return
         rivals = [other for other in venue.events[market.event] if other is not market and other.trading]
-        winner = int(bool(rivals)) if market.kind.neg_risk else venue.flow.random.randrange(2)
+        if winner is None:
+            winner = int(bool(rivals)) if market.kind.neg_risk else venue.flow.random.randrange(2)
         market.scenario, market.stage_ms, market.proposed = scenario, venue.clock.now_us() // 1000, winner
         known = {"fifty": 0.5, "void": 0.5}.get(scenario, SURE if winner == 0 else 1 - SURE)
         venue.flow.settle_at(market, known * UNIT)

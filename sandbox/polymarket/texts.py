@@ -14,8 +14,8 @@ RULES = (
 
 
 def description(market: Market) -> str:
-    first, second = market.kind.outcomes
-    return RULES.format(
+    first, second = market.outcomes
+    return market.rules or RULES.format(
         first=first, second=second, end=iso(market.end_ms), event=market.event, place=market.place + 1, number=market.number
     )
 

@@ -115,7 +115,10 @@ class Troubles(Afflictions):
         for fault in self._venue.faults.of("reorder"):
             named = self._venue.index.get(fault.fields["symbol"])
             for token in [named] if named is not None else self._venue.hub.watched():
-                if self._venue.hub.route(fault.fields["channel"], token // 2, token % 2).live:
+                if (
+                    not self._venue.markets[token // 2].scripted
+                    and self._venue.hub.route(fault.fields["channel"], token // 2, token % 2).live
+                ):
                     return token // 2
         return None
 

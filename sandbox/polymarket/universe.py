@@ -34,6 +34,16 @@ FAMILIES = {
     "cup": Family("Sports", 2, True, ("Yes", "No"), 25, 5, 0.05, "sports_fees_v2", 90),
     "rate": Family("Economy", 5, True, ("Yes", "No"), 1, 5, 0.05, "economics_fees", 45),
 }
+#: Of what another venue lists too; so is `match`.
+PAIRED = {
+    "crypto": Family("Crypto", 1, False, ("Yes", "No"), 100, 5, 0.07, "crypto_fees_v2", 30),
+    "weather": Family("World", 1, False, ("Yes", "No"), 100, 5, 0.05, "weather_fees", 30),
+    "index": Family("Finance", 1, False, ("Yes", "No"), 10, 15, 0.04, "finance_fees", 30),
+    "election": Family("Politics", 1, False, ("Yes", "No"), 10, 5, 0.04, "politics_fees", 30),
+    "inflation": Family("Economy", 1, False, ("Yes", "No"), 100, 5, 0.05, "economics_fees", 30),
+    "border": Family("World", 1, False, ("Yes", "No"), 100, 5, 0.0, "", 30),
+}
+KINDS = FAMILIES | PAIRED
 TURNS = ("nominee", "single", "updown", "ladder", "match", "nominee", "single", "cup", "ladder", "rate")
 TAG_IDS = {tag: 100 + place for place, tag in enumerate(sorted({family.tag for family in FAMILIES.values()}))}
 
@@ -60,13 +70,21 @@ class Market:
     closed_ms: int = 0
     last_trade: int = 0  # units; of whichever token was printed last, for both
     volume: float = 0.0
+    asked: str = ""  # its title, where that does not follow from its event
+    rules: str = ""
+    named: tuple[str, ...] = ()  # its outcomes, where they are not those of its family
+    scripted: bool = False  # its book and its result are somebody else's
     tokens: tuple[str, str] = field(default=("", ""))
     condition: str = ""
     question: str = ""
 
     @property
     def kind(self) -> Family:
-        return FAMILIES[self.family]
+        return KINDS[self.family]
+
+    @property
+    def outcomes(self) -> tuple[str, str]:
+        return (self.named[0], self.named[1]) if self.named else self.kind.outcomes
 
     @property
     def id(self) -> str:
@@ -82,11 +100,13 @@ class Market:
 
     @property
     def title(self) -> str:
+        if self.asked:
+            return self.asked
         return f"{self.event_title}: number {self.place + 1}?" if self.kind.markets > 1 else f"{self.event_title}?"
 
     @property
     def event_title(self) -> str:
-        return f"Will “{self.family} {self.event}” come to pass"
+        return self.asked.rstrip("?") or f"Will “{self.family} {self.event}” come to pass"
 
 
 DERIVED = ("tokens", "condition", "question")
@@ -127,7 +147,9 @@ def stored(markets: list[Market]) -> list[list[Any]]:
 
 
 def restored(rows: list[list[Any]], seed: int) -> list[Market]:
-    found = [identified(Market(**dict(zip(STORED, row, strict=True))), seed) for row in rows]
+    """Of a root of before a column was thought of it is missing at the end."""
+    found = [identified(Market(**dict(zip(STORED, row, strict=False))), seed) for row in rows]
     for market in found:
+        market.named = tuple(market.named)
         market.payouts = (market.payouts[0], market.payouts[1]) if market.payouts else None
     return found

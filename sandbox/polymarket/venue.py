@@ -14,10 +14,11 @@ from sandbox.history import TradeHistory
 from sandbox.ledger import Ledger, Lines
 from sandbox.polymarket import records
 from sandbox.polymarket.feed import Feed
-from sandbox.polymarket.flow import Flow
+from sandbox.polymarket.flow import Change, Flow, Step
 from sandbox.polymarket.hub import Hub
 from sandbox.polymarket.lifecycle import OPENING_MS, Lifecycle
 from sandbox.polymarket.market_feed import MarketFeed
+from sandbox.polymarket.paired import Paired
 from sandbox.polymarket.tape import Tape
 from sandbox.polymarket.troubles import KINDS, CheckedFaults, Troubles
 from sandbox.polymarket.universe import Market, restored, stored, universe
@@ -61,6 +62,8 @@ class Polymarket:
         self.market_feed, self.lifecycle = MarketFeed(self), Lifecycle(self)
         self.ledger.sockets.add(now_us, "started")  # socket numbers begin anew with a process
         self.pace = Pace(config.rate)
+        self.scripts: list[tuple[Market, dict[int, int], dict[int, int]]] = []  # bids and asks that books are to become
+        self.paired = Paired(self)
         self.keep_house: Callable[[], None] = lambda: None  # set by whoever opens the socket door
 
     def _resume(self) -> None:
@@ -95,7 +98,7 @@ class Polymarket:
         self._weigh()
 
     def _weigh(self) -> None:
-        self._active = [market for market in self.markets if market.trading]
+        self._active = [market for market in self.markets if market.trading and not market.scripted]
         self._cumulative = list(accumulate(1 / (1 + market.rank) ** 0.8 for market in self._active))
 
     def drawn(self) -> Market | None:
@@ -140,7 +143,16 @@ class Polymarket:
             if socket.out:
                 socket.flush(now_us)
 
+    def _follow_scripts(self) -> None:
+        scripts, self.scripts = self.scripts, []
+        for market, bids, asks in scripts:
+            now_ms = self.clock.now_us() // 1000
+            changes = [Change(*one) for one in self.flow.book(market, now_ms).steps_to(bids, asks)] if market.trading else []
+            if changes:
+                self.market_feed.happen(market, Step(changes, []), now_ms)
+
     def _events(self) -> None:
+        self._follow_scripts()
         doubled = self.troubles.doubled() if self.faults.active else None
         chosen = [self.markets[doubled]] * 2 if doubled is not None else []
         chosen += [market for market in (self.drawn() for _ in range(self.pace.due())) if market is not None]

@@ -117,6 +117,15 @@ class Sandbox:
     def lines(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.ledger / name).read_text().splitlines()]
 
+    def endings(self, at_least: int = 1) -> list[str]:
+        """Why sockets were closed. The last line of a socket is written behind its end, which the client may see first."""
+
+        def reasons() -> list[str]:
+            found = [line["reason"] for line in self.lines("sockets.jsonl") if line["event"] == "closed"]
+            return found if len(found) >= at_least else []
+
+        return list(until(reasons))
+
 
 @pytest.fixture(scope="session")
 def sandbox_process() -> type[Sandbox]:

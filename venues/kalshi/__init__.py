@@ -2,7 +2,7 @@
 
 from core.records import BOOK_DELTAS, TICKERS, TRADES
 from core.venue import Channel, Limits, Venue
-from venues.kalshi import candles, prices, signing, stream
+from venues.kalshi import candles, prices, questions, signing, stream, terms
 from venues.kalshi.choice import UNIVERSE
 from venues.kalshi.frames import decode
 from venues.kalshi.history import HISTORIES
@@ -53,4 +53,6 @@ VENUE = Venue(
     sign=signing.sign,
     witness=prices.BOOKS,
     histories=HISTORIES,
+    question=questions.question,
+    terms=terms.terms,
 )

@@ -2,7 +2,7 @@
 
 from core.records import BOOK_DELTAS
 from core.venue import Channel, Limits, Venue
-from venues.polymarket import stream
+from venues.polymarket import questions, stream, terms
 from venues.polymarket.frames import decode
 from venues.polymarket.hosts import HOSTS, WEIGHT_PER_MINUTE
 from venues.polymarket.rest import BOOKS_POLL, POLLS
@@ -41,4 +41,6 @@ VENUE = Venue(
     witness=BOOKS_POLL,
     # The venue proposes, disputes and resolves: one source may be ahead of it or wrong.
     resolution_sources=2,
+    question=questions.question,
+    terms=terms.terms,
 )

@@ -1,12 +1,11 @@
 """Texts that hold something else: JSON arrays inside strings, times, sizes of a step. Pure."""
 
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
 
-from venues.decoding import FIRST_MS, LAST_MS, UNREADABLE
+from venues.decoding import FIRST_MS, LAST_MS, UNREADABLE, decimal_of
 from venues.errors import BadFrame
 
 _TEXTS = msgspec.json.Decoder(list[str], strict=False)
@@ -39,8 +38,5 @@ def microseconds_of(text: str | None) -> int | None:
 
 def step(value: Any) -> str | None:
     """A tick as plain decimal; None where there is none."""
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return format(number.normalize(), "f") if number.is_finite() and 0 < number <= 1 else None
+    number = decimal_of(value)
+    return format(number.normalize(), "f") if number is not None and 0 < number <= 1 else None

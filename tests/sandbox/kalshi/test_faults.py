@@ -179,7 +179,7 @@ def test_maintenance_ends_sockets_and_is_told(sandbox: Any, client: Any, get: An
         pass
     poll(lambda: ask("/markets")[0] == 200)
     assert get("/exchange/status")["exchange_active"] is True
-    assert [line["reason"] for line in sandbox.lines("sockets.jsonl") if line["event"] == "closed"][-1] == "maintenance"
+    assert sandbox.endings()[-1] == "maintenance"
 
 
 def test_a_trading_pause_keeps_sockets(sandbox: Any, client: Any, get: Any, tickers: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""Tables of the paper engine and the doors to them."""

@@ -1,0 +1,1 @@
+"""Trading on paper once more, over what was recorded."""
