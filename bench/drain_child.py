@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import Any
 
+from core import counts
 from tasks import lifecycle, resources
 from tasks.drain import Drain, Turn
 from tasks.lag import Lag
@@ -35,6 +36,7 @@ class Tally(Lag):
 def main() -> int:
     wanted, seconds = int(sys.argv[1]), float(sys.argv[2])
     tally, turn = Tally(wanted), Turn(0)
+    counts.begin(resources.config().metrics, "worker-writers")
     with closing(Drain(resources.config(), resources.journal(), resources.board(), turn, tally)) as drain:
         drain.open()
         print(json.dumps({"ready": True}), flush=True)

@@ -1,6 +1,6 @@
 """A whole farm as `./farm up` makes it, and the processes of it, for a stage."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ _MARKS = {
 class Farm:
     home: Path
     database_url: str
+    ports: Mapping[str, int]
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         """Every process of the farm under the name of its program; the sandbox, which is the venue, is left out."""
@@ -50,9 +51,9 @@ def _program(process: psutil.Process) -> str:
 
 
 @contextmanager
-def farm(say: Callable[[str], None], *options: str) -> Iterator[Farm]:
-    """A farm that collects from the sandbox, with rows landing."""
-    with private_home(CHECKOUT / ".farm" / "bench", say) as (home, env):
+def farm(say: Callable[[str], None], *options: str, **settings: str) -> Iterator[Farm]:
+    """A farm that collects from the sandbox, or from where its settings say, with rows landing."""
+    with private_home(CHECKOUT / ".farm" / "bench", say, **settings) as (home, env):
         say(f"./farm up {' '.join(options)}")
         try:
             bring_up(options, env)
@@ -61,4 +62,4 @@ def farm(say: Callable[[str], None], *options: str) -> Iterator[Farm]:
         found = state.load(home)
         if found is None:
             raise Failed(f"./farm up left no state in {home}")
-        yield Farm(home, found.environment["DATABASE_URL"])
+        yield Farm(home, found.environment["DATABASE_URL"], found.ports)

@@ -11,8 +11,8 @@ from bench.figures import Bar, Figure
 from bench.servers import Lab
 
 BAR = Bar("idle_cpu", "% of a core", 5.0)
-#: The first minutes of a farm are not quiet: instruments, candles and funding are fetched.
-SETTLE_SECONDS = 60.0
+#: The first minutes of a farm are not quiet: instruments, candles and funding are fetched, and a first backup is made.
+SETTLE_SECONDS = 150.0
 SECONDS = 120.0
 #: One event a second over 500 instruments: every stream is alive, and next to nothing comes.
 RATE = "1"

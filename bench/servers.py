@@ -34,6 +34,9 @@ _TABLES = (
     "outages",
     "backfills",
     "quarantine",
+    "stale_bars",
+    *(f"rollups.bars_{width}" for width in ("1s", "1m", "1h")),
+    "recorded_days",
 )
 
 
@@ -58,6 +61,7 @@ class Lab:
             **self.servers.environ,
             "FARM_HOME": str(self.folder / "home"),
             "LOG_LEVEL": "WARNING",
+            "ARCHIVE": "off",  # nobody is there to keep it
             "PYTHONPATH": str(CHECKOUT),
             **more,
         }
@@ -108,7 +112,7 @@ def laboratory(say: Callable[[str], None], *, durable: bool = True) -> Iterator[
 
 def on(servers: Servers, say: Callable[[str], None]) -> Lab:
     """A lab on servers that run already; migrates their database."""
-    knobs = replace(settings.Settings(), database_url=servers.database_url, redis_url=servers.redis_url, writer_groups=1)
+    knobs = replace(settings.Settings(), database_url=servers.database_url, redis_url=servers.redis_url, writer_groups=1, archive="off")
     lab = Lab(servers, knobs, say)
     argv = [sys.executable, "-m", "alembic", "-c", "migrations/alembic.ini", "upgrade", "head"]
     subprocess.run(argv, cwd=CHECKOUT, env=lab.environment(), check=True, timeout=MIGRATE_SECONDS, stdout=subprocess.DEVNULL)

@@ -3,7 +3,23 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from bench import backfill, books, cryptofeed, drain, idle, lag, lag_filling, memory, streamer, wire
+from bench import (
+    backfill,
+    books,
+    console,
+    cryptofeed,
+    drain,
+    export,
+    idle,
+    lag,
+    lag_filling,
+    memory,
+    opportunity,
+    reading,
+    rollups,
+    streamer,
+    wire,
+)
 from bench.figures import Bar, Figure
 from bench.servers import Lab
 
@@ -21,8 +37,14 @@ STAGES = (
     *(Stage(bars, lambda lab, rate=rate: lag.measure(lab, rates=(rate,))) for rate, bars in lag.BARS.items()),
     Stage((streamer.BAR,), streamer.measure),
     Stage((books.BAR,), books.measure),
+    Stage((opportunity.BAR,), opportunity.measure),
     Stage((backfill.BAR,), backfill.measure),
     Stage((lag_filling.BAR,), lag_filling.measure),
+    Stage((rollups.BAR,), rollups.measure),
+    Stage((reading.BARS_FILES, reading.QUOTES_FILES), reading.from_files),
+    Stage((reading.BARS_DATABASE,), reading.from_database),
+    Stage((export.SECONDS, export.MEMORY), export.measure),
+    Stage(tuple(console.PATHS.values()), console.measure),
     Stage((memory.BAR,), memory.measure),
     Stage((idle.BAR,), idle.measure),
 )

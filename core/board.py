@@ -92,3 +92,11 @@ class Board:
     def failures(self) -> dict[str, int]:
         """task -> failures so far."""
         return {task.decode(): int(count) for task, count in self._redis.hgetall(f"{self._prefix}:failures").items()}
+
+    def tell_rung(self, times: Mapping[str, float]) -> None:
+        """Entry of the schedule -> when its message was sent, in seconds of the epoch."""
+        self._redis.hset(f"{self._prefix}:rung", mapping=dict(times))
+
+    def rung(self) -> dict[str, float]:
+        """What was told last of each entry, of those too that the schedule has no more."""
+        return {name.decode(): float(at) for name, at in self._redis.hgetall(f"{self._prefix}:rung").items()}

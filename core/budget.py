@@ -152,5 +152,23 @@ class Budget:
         arguments = [now_ms, wait_ms, int(_FIRST_PAUSE_SECONDS * 1000), _MOST_DOUBLINGS, self._jitter()]
         return float(self._pause([f"{self._keys}:paused", f"{self._keys}:strikes"], arguments)) / 1000
 
+    def left(self, now_ms: int) -> float:
+        """Of all that may be spent, what is left at this moment: 0 to 1; 0 while it is paused. Spends nothing."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.get(f"{self._keys}:paused")
+        pipe.get(self._used(now_ms))
+        pipe.hmget(f"{self._keys}:bucket", "left", "at")
+        pipe.hmget(self._allowance, "refill", "held")
+        paused, used, (held_then, at), (refill, held) = pipe.execute()
+        if int(paused or 0) > now_ms:
+            return 0.0
+        faster = float(refill) / self._limits.weight_per_second if refill and self._refill else 1.0
+        left = 1 - int(used or 0) / (self._allowed * faster)
+        if self._refill and held_then:
+            most = self._held * (float(held) / self._limits.burst if held else 1.0)
+            since_ms = max(0, now_ms - float(at))
+            left = min(left, (float(held_then) + since_ms * self._refill * faster) / most)
+        return min(max(left, 0.0), 1.0)
+
     def _used(self, now_ms: int) -> str:
         return f"{self._keys}:used:{now_ms // 60_000}"

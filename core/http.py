@@ -20,6 +20,7 @@ import msgspec
 import requests
 import urllib3
 
+from core import metrics
 from core.budget import Budget, Exhausted
 from core.redisdb import Client
 from core.venue import Reply, Request, Venue
@@ -122,16 +123,22 @@ class Http:
 
     def _sent(self, request: Request) -> requests.Response:
         path, query = request.target()
-        return self._session.request(
-            "GET" if request.body is None else "POST",
-            self._address(path),
-            params=query,
-            json=request.body,
-            headers=self._signature(request),
-            timeout=self._timeouts,
-            allow_redirects=False,
-            stream=True,
-        )
+        status = "none"
+        try:
+            response = self._session.request(
+                "GET" if request.body is None else "POST",
+                self._address(path),
+                params=query,
+                json=request.body,
+                headers=self._signature(request),
+                timeout=self._timeouts,
+                allow_redirects=False,
+                stream=True,
+            )
+            status = str(response.status_code)
+            return response
+        finally:
+            metrics.REST_REQUESTS.add(1, self._venue.name, status)
 
     def _address(self, path: str) -> str:
         name, _, rest = path.removeprefix("/").partition("/")

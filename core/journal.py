@@ -30,6 +30,8 @@ START = "0-0"
 Times = Sequence[int] | np.ndarray[tuple[int], np.dtype[np.int64]]
 #: An entry above this is no batch of ours (the largest REST reply is 32 MiB, far smaller when compressed).
 MAX_BODY_BYTES = 256 << 20
+#: Of a backlog so many are counted one by one.
+COUNTED_ENTRIES = 32
 
 
 class JournalError(ValueError):
@@ -93,7 +95,12 @@ def pack(frames: Sequence[bytes], received_us: Times) -> tuple[bytes, bool]:
     lines = joined.count(b"\n") == len(frames) - 1
     if not lines:
         joined = b"".join(len(frame).to_bytes(4, "little") + frame for frame in frames)
-    return _compressor().compress(times + joined), lines
+    return pack_bytes(times + joined), lines
+
+
+def pack_bytes(raw: bytes) -> bytes:
+    """The body of an entry of what `unpack` found in one: receive times and frames as they stand there."""
+    return _compressor().compress(raw)
 
 
 def _compressor() -> zstandard.ZstdCompressor:
@@ -137,12 +144,20 @@ def event_fields(type: str, connection_id: str, batch_no: int, at_us: int, conte
 
 def decode_entry(entry_id: bytes, fields: Mapping[bytes, bytes]) -> Entry:
     try:
+        header = read_header(fields)
+    except JournalError as exc:
+        raise JournalError(f"entry {entry_id.decode()} {exc}") from exc.__cause__
+    return Entry(entry_id.decode(), header, fields.get(b"b", b""))
+
+
+def read_header(fields: Mapping[bytes, bytes]) -> Header:
+    try:
         header = _decode_header(fields[b"h"])
     except (KeyError, msgspec.MsgspecError) as exc:
-        raise JournalError(f"entry {entry_id.decode()} has no readable header: {exc}") from exc
+        raise JournalError(f"has no readable header: {exc}") from exc
     if header.version != FORMAT_VERSION:
-        raise JournalError(f"entry {entry_id.decode()} has format {header.version}; this farm reads {FORMAT_VERSION}: upgrade it")
-    return Entry(entry_id.decode(), header, fields.get(b"b", b""))
+        raise JournalError(f"has format {header.version}; this farm reads {FORMAT_VERSION}: upgrade it")
+    return header
 
 
 #: Where an entry goes, and its fields.
@@ -202,6 +217,7 @@ class Journal:
     def __init__(self, client: Client, prefix: str) -> None:
         # Any: redis-py types every answer as what it would be with and without decoding.
         self._redis: Any = client
+        self.client = client
         self._prefix = prefix
         self._registered: set[StreamName] = set()
         self._wire: Any = None
@@ -299,24 +315,43 @@ class Journal:
             raise JournalError(f"the state kept of {stream} cannot be read: {exc}") from exc
 
     def trim(self, offsets: Mapping[StreamName, str]) -> None:
-        """Forget what is committed: everything up to and including each offset."""
+        """Forget everything up to and including each offset."""
         pipe = self._redis.pipeline(transaction=False)
         for stream, offset in offsets.items():
             pipe.xtrim(self._key(stream), minid=_after(offset), approximate=False)
         pipe.execute()
 
     def backlog(self, stream: StreamName, offset: str) -> int:
-        """Entries that wait to be committed: what is committed is trimmed, so the length says it."""
-        last = self.last_id(stream)
-        return self.length(stream) if last and id_order(last) > id_order(offset) else 0
+        """Entries that wait to be committed, as `waiting` counts them."""
+        return self.waiting({stream: offset})[stream][0]
 
     def waited_seconds(self, stream: StreamName, offset: str) -> float:
         """Since the oldest entry behind the offset was appended, by the clock of Redis; 0 when none waits."""
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.xrange(self._key(stream), min=f"({offset}", count=1)
+        return self.waiting({stream: offset})[stream][1]
+
+    def waiting(self, offsets: Mapping[StreamName, str]) -> dict[StreamName, tuple[int, float]]:
+        """Of each stream: entries behind the offset, and seconds since the oldest of them was appended, by the clock of Redis. Where committed
+        ones are held for the archive, and more than a few wait, they are estimated by time: Redis does not count a part of a stream."""
+        pipe = self._redis.pipeline(transaction=False)  # a hundred streams are asked as fast as one
+        for stream, offset in offsets.items():
+            pipe.xrange(self._key(stream), count=1).xrange(self._key(stream), min=f"({offset}", count=1)
+            pipe.xrevrange(self._key(stream), count=1).xlen(self._key(stream))
         pipe.time()
-        oldest, (seconds, microseconds) = pipe.execute()
-        return max(0.0, seconds + microseconds / 1e6 - id_order(oldest[0][0].decode())[0] / 1000) if oldest else 0.0
+        *found, (seconds, microseconds) = pipe.execute()
+        now_ms, found_of = seconds * 1000 + microseconds / 1000, zip(offsets, *(found[part::4] for part in range(4)), strict=True)
+        ends = {stream: ([one[0][0].decode() for one in ids], length) for stream, *ids, length in found_of if ids[1]}
+        held = [stream for stream, ((first, *_), _) in ends.items() if id_order(first) <= id_order(offsets[stream])]
+        for stream in held:
+            pipe.xrange(self._key(stream), min=f"({offsets[stream]}", count=COUNTED_ENTRIES)
+        counted = dict(zip(held, map(len, pipe.execute()), strict=True))
+        waiting = dict.fromkeys(offsets, (0, 0.0))
+        for stream, ((first, oldest, last), length) in ends.items():
+            entries = counted.get(stream, length)
+            if stream in counted and entries >= COUNTED_ENTRIES:
+                at, begin, end = (id_order(one)[0] for one in (offsets[stream], first, last))
+                entries = max(entries, round(length * (end - at) / max(end - begin, 1)))
+            waiting[stream] = entries, max(0.0, now_ms - id_order(oldest)[0]) / 1000
+        return waiting
 
     def length(self, stream: StreamName) -> int:
         return int(self._redis.xlen(self._key(stream)))

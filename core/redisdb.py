@@ -4,7 +4,8 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 
 | key | type | writer | reader | bound |
 | --- | --- | --- | --- | --- |
-| P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind commits; then Redis' maxmemory |
+| P:journal:<venue>:<channel>:<shard>:<replica> | stream | streamers, tasks.snapshots | tasks.writers | trimmed behind commit and archive; then maxmemory |
+| P:archived | hash | tasks.archive | tasks.writers, tasks.maintenance | one field a stream |
 | P:state:<journal stream> | string (msgpack, zstd) | tasks.writers | tasks.writers | one a stream that has books |
 | P:appended:<streamer> | string | streamers | streamers | one a streamer |
 | P:journals | set | streamers, tasks.snapshots, tasks.writers | tasks.writers, status | one member a stream |
@@ -13,8 +14,12 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | P:resync:<journal stream> | set | tasks.writers | streamers | one member a symbol; expires |
 | P:rotate:<journal stream> | string | tasks.writers | streamers | one a stream; expires |
 | P:vital:<who> | string (JSON) | every process that reports | status, health | expires by itself |
+| P:matched:watched | string (msgpack) | tasks.paper | tasks.writers | one; expires |
+| P:matched:books | hash (msgpack) | tasks.writers | tasks.paper | one field a watched instrument; expires |
+| P:matched:moved | stream (msgpack) | tasks.writers | tasks.paper | some 2,000 entries of numbers; expires |
 | P:failures | hash | tasks.signals | watcher | one field a task |
 | P:beat | string | beat | beat | one; expires |
+| P:rung | hash | beat | console | one field an entry of the schedule |
 | P:budget:<venue>:* | strings | core.budget | core.budget | expire within minutes |
 | P:celery:* | kombu's own | Celery | Celery | messages expire; results are not kept |
 """

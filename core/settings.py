@@ -1,6 +1,6 @@
 """Every knob, read from the environment and farm.toml into one frozen value; an unknown or malformed one is an error.
 
-The environment says where things are and how hard they work; farm.toml says what to collect. `.env.example` lists each variable
+The environment says where things are and how hard they work; farm.toml says what to collect and how it is kept. `.env.example` lists each variable
 with its default and a test holds the two together.
 """
 
@@ -10,14 +10,16 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from core import timetable
+from core import paper_rules, storage, timetable
 from core.addresses import objection
 from core.private import NotPrivate, read_private
+from core.storage import Kept
+from paper.rules import Rules
 
 ROOT = Path(__file__).resolve().parent.parent
-
+_T = TypeVar("_T")
 
 #: As libpq and most hosts write it; SQLAlchemy would look for another driver than ours.
 _PLAIN_POSTGRES = re.compile(r"^postgres(ql)?://")
@@ -53,16 +55,28 @@ class Settings:
     )
     database_owner_url: str = _knob("", "the same database for migrations; empty: the same as DATABASE_URL", secret=True)
     database_reader_url: str = _knob("", "the same database for `./farm psql`; empty: the same as DATABASE_URL", secret=True)
+    database_backup_url: str = _knob(
+        "", "the same database for backups, by an account that reads all; empty: the same as DATABASE_URL", secret=True
+    )
+    database_drill_url: str = _knob(
+        "",
+        "a server for the weekly drill, by an account that may create databases and extensions; best another one than the farm's; "
+        "empty: no drill",
+        secret=True,
+    )
     redis_url: str = _knob("redis://127.0.0.1:6379/0", "Redis for journal, board and broker", secret=True)
     broker_url: str = _knob("", "Redis for Celery messages; empty: the same as REDIS_URL", secret=True)
     key_prefix: str = _knob("tapefarm", "every Redis key begins so; lets farms share a Redis")
     farm_home: str = _knob(".farm", "folder for spools and state, relative to the checkout")
+    farm_data: str = _knob("", "folder for archive, exports and backups; empty: `data` in FARM_HOME")
+    metrics_folder: str = _knob("", "folder in which programs count and the console joins what they did; empty: `metrics` in FARM_HOME")
     database_folder: str = _knob("", "where the database keeps its files, if on this machine: its disk is watched; ./farm up says it")
     farm_toml: str = _knob("farm.toml", "what to collect, relative to the checkout")
     farm_venues: str = _knob("", "of the venues in farm.toml only these, comma between; empty: all but those on request")
     replicas: str = _knob("a", "every streamer runs so many times, one for each of these names, comma between; rows are stored once")
     replicas_here: str = _knob("", "of REPLICAS these are started on this host, comma between; empty: all")
     log_level: str = _knob("INFO", "DEBUG, INFO, WARNING or ERROR")
+    log_format: str = _knob("text", "text; json: a line of a program is an object with time, level, logger, event and the fields of it")
 
     streamer_client: str = _knob("picows", "WebSocket client: picows or websockets")
     linger_ms: float = _knob(10.0, "a batch waits at most so long for more frames")
@@ -76,7 +90,7 @@ class Settings:
 
     writer_groups: int = _knob(2, "groups of streams, one drain each; equal to the writers' concurrency")
     writer_turn_seconds: float = _knob(30.0, "a drain hands over after so long")
-    writer_ring_seconds: float = _knob(3.0, "the schedule rings for every group so often")
+    writer_ring_seconds: float = _knob(5.0, "the schedule rings for every group so often")
     writer_gap_ms: float = _knob(4.0, "least time between two reads of a drain; trades latency for CPU")
     writer_max_rows: int = _knob(20_000, "rows of one transaction when behind")
     writer_max_instruments: int = _knob(50_000, "instruments of one venue that frames alone may register")
@@ -89,6 +103,17 @@ class Settings:
         20.0, "pages of the past that a worker reads at most, so that live rows are not late; 0: no bound"
     )
 
+    archive: str = _knob("on", "on: raw entries of the journal are kept in FARM_DATA/raw before they are forgotten; off")
+    archive_hold_percent: float = _knob(
+        50.0, "of the memory of Redis; beyond, the journal is trimmed behind commits though the archive has not taken it"
+    )
+    archive_min_free_bytes: int = _knob(2_147_483_648, "the archive leaves so much of its disk to others, and waits")
+
+    s3_endpoint_url: str = _knob("", "S3-compatible storage that archive and backups are copied to; empty: none")
+    s3_bucket: str = _knob("", "its bucket")
+    s3_key_id: str = _knob("", "and the key to it", secret=True)
+    s3_secret_key: str = _knob("", "with its secret", secret=True)
+
     alerts_toml: str = _knob("alerts.toml", "what to call for help about, relative to the checkout")
     alert_urls: str = _knob(
         "", "who is told, as URLs of Apprise, comma or space between; they hold passwords and are never logged", secret=True
@@ -97,16 +122,39 @@ class Settings:
     alert_quiet: str = _knob("", "22:00-07:00, UTC: what is not critical waits till it ends; `22:00-07:00 warning` lets warnings pass too")
     alert_runbooks_url: str = _knob("", "where ops/runbooks/ can be read, for the links in alerts; empty: the folder on this machine")
 
+    records_days: float = _knob(
+        400.0,
+        "so long the farm keeps what it knew of itself: health, sockets, jobs, alerts, unreadable frames; what data lack is kept for ever",
+    )
+    backup_hourly_keep: int = _knob(24, "so many of the newest hourly backups are kept; 0: none are made")
+    backup_daily_keep: int = _knob(7, "so many of the newest daily backups are kept; 0: none are made")
+    backup_hourly_days: float = _knob(
+        0.0, "hourly backups reach so many days back into market data and other hypertables, whole chunks; 0: the newest ones; -1: none"
+    )
+    backup_daily_days: float = _knob(3650.0, "daily backups reach so many days back into them")
+    backup_age_recipient: str = _knob("", "public keys of age that backups are encrypted to, comma between; empty: they are not encrypted")
+    backup_age_identity_file: str = _knob("", "file with a private key of age for the weekly drill, if backups are encrypted")
+    postgres_programs: str = _knob(
+        "", "folder with pg_dump and pg_restore of the server's version; empty: where packages have them; ./farm up says it"
+    )
+
     flower_address: str = _knob("127.0.0.1", "where Flower listens; anywhere but on the loopback it wants FLOWER_PASSWORD")
     flower_user: str = _knob("farm", "who may look at Flower, where there is a password")
     flower_password: str = _knob("", "and by which password; docker-compose.yml wants one", secret=True)
 
+    console_address: str = _knob("127.0.0.1", "where the console listens; anywhere but on the loopback it wants CONSOLE_PASSWORD")
+    console_user: str = _knob("farm", "who may look at the console, where there is a password")
+    console_password: str = _knob("", "and by which password; docker-compose.yml wants one", secret=True)
+
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and the like, as set
     collect: Mapping[str, Collect] = field(default_factory=dict)  # farm.toml
+    kept: Mapping[str, Kept] = field(default_factory=lambda: storage.KEPT)  # farm.toml: how each table of market data is
+    paper: Rules = field(default_factory=Rules)  # farm.toml: what the paper engine may do
 
     def __post_init__(self) -> None:
-        _check(self.streamer_client in ("picows", "websockets"), "STREAMER_CLIENT", self.streamer_client, "picows or websockets")
+        for name, either in (("streamer_client", ("picows", "websockets")), ("log_format", ("text", "json")), ("archive", ("on", "off"))):
+            _check(getattr(self, name) in either, name.upper(), getattr(self, name), " or ".join(either))
         for name in (
             "linger_ms",
             "batch_max_bytes",
@@ -127,17 +175,30 @@ class Settings:
         )
         _check(_reads(timetable.cron, self.alert_test_cron), "ALERT_TEST_CRON", self.alert_test_cron, "five fields of a crontab, or off")
         _check(_reads(timetable.quiet, self.alert_quiet), "ALERT_QUIET", self.alert_quiet, "two times of a day in UTC, such as 22:00-07:00")
+        _check(0 < self.archive_hold_percent <= 100, "ARCHIVE_HOLD_PERCENT", self.archive_hold_percent, "a number above 0, at most 100")
+        _check(self.archive_min_free_bytes >= 0, "ARCHIVE_MIN_FREE_BYTES", self.archive_min_free_bytes, "a number from 0 up")
+        # Hours of the last days are judged by the sockets that heard them.
+        _check(self.records_days >= 7, "RECORDS_DAYS", self.records_days, "days, at least 7")
+        for name in ("backup_hourly_keep", "backup_daily_keep"):
+            _check(getattr(self, name) >= 0, name.upper(), getattr(self, name), "a whole number, or 0 for none")
         _check(0 < self.backfill_share <= 1, "BACKFILL_SHARE", self.backfill_share, "a number above 0, at most 1")
-        _check(
-            self.backfill_pages_per_second >= 0,
-            "BACKFILL_PAGES_PER_SECOND",
-            self.backfill_pages_per_second,
-            "a number above 0, or 0 for no bound",
-        )
+        _check(self.backfill_pages_per_second >= 0, "BACKFILL_PAGES_PER_SECOND", self.backfill_pages_per_second, "a number, 0: no bound")
 
     @property
     def home(self) -> Path:
         return ROOT / self.farm_home
+
+    @property
+    def data(self) -> Path:
+        return ROOT / self.farm_data if self.farm_data else self.home / "data"
+
+    @property
+    def metrics(self) -> Path:
+        return ROOT / self.metrics_folder if self.metrics_folder else self.home / "metrics"
+
+    @property
+    def archives(self) -> bool:
+        return self.archive == "on"
 
     @property
     def replica_names(self) -> tuple[str, ...]:
@@ -158,6 +219,10 @@ class Settings:
     @property
     def celery_broker_url(self) -> str:
         return self.broker_url or self.redis_url
+
+    @property
+    def backup_url(self) -> str:
+        return self.database_backup_url or self.database_url
 
     def ws_url(self, venue: str, default: str) -> str:
         return self.endpoints.get(f"{venue.upper()}_WS_URL", default)
@@ -222,25 +287,48 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
         if reason := objection(values[name]):
             raise SettingsError(f"{name.upper()} cannot be used: {reason}")
         values[name] = _PLAIN_POSTGRES.sub("postgresql+psycopg2://", values[name])
-    collect = read_farm_toml(ROOT / values.get("farm_toml", known["FARM_TOML"].default))
+    path = ROOT / values.get("farm_toml", known["FARM_TOML"].default)
+    collect, kept, paper = read_farm_toml(path), read_storage(path), read_paper(path)
     chosen = {name.strip() for name in values.get("farm_venues", "").split(",")} - {""}
     recorded = {name: what for name, what in collect.items() if (name in chosen if chosen else not what.on_request)}
-    return Settings(**values, endpoints=endpoints, logins=logins, collect=recorded)
+    return Settings(**values, endpoints=endpoints, logins=logins, collect=recorded, kept=kept, paper=paper)
 
 
 def read_farm_toml(path: Path) -> dict[str, Collect]:
     """venue -> what to collect. Raises SettingsError naming the line's key when it cannot be used."""
+    venues = _document(path).get("venues", {})
+    _check(isinstance(venues, dict), f"{path}: venues", venues, "[venues.NAME] tables")
+    chosen = {name: _collect(f"{path}: venues.{name}", table) for name, table in venues.items()}
+    return {name: collect for name, collect in chosen.items() if venues[name].get("enabled", True)}
+
+
+def read_storage(path: Path) -> dict[str, Kept]:
+    """table -> how it is kept, of all tables of market data. Raises SettingsError likewise."""
+    return _fit(path, storage.read, "storage")
+
+
+def read_paper(path: Path) -> Rules:
+    """What the paper engine may do. Raises SettingsError likewise."""
+    return _fit(path, paper_rules.read, "paper")
+
+
+def _fit(path: Path, read: Callable[[Any], _T], part: str) -> _T:
+    try:
+        return read(_document(path).get(part, {}))
+    except storage.Unfit as exc:
+        raise SettingsError(f"{path}: {exc.where}={exc.value!r} cannot be used: give {exc.wanted}") from None
+
+
+def _document(path: Path) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"{path} is missing: it lists what to collect; take the one of the repository") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise SettingsError(f"{path} cannot be read: {exc}") from exc
-    _check(set(document) <= {"venues"}, str(path), sorted(document), "only [venues.NAME] tables")
-    venues = document.get("venues", {})
-    _check(isinstance(venues, dict), f"{path}: venues", venues, "[venues.NAME] tables")
-    chosen = {name: _collect(f"{path}: venues.{name}", table) for name, table in venues.items()}
-    return {name: collect for name, collect in chosen.items() if venues[name].get("enabled", True)}
+    wanted = "only [venues.NAME] and [storage.TABLE] tables, and [paper]"
+    _check(set(document) <= {"venues", "storage", "paper"}, str(path), sorted(document), wanted)
+    return document
 
 
 def _collect(where: str, table: Any) -> Collect:

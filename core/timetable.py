@@ -1,4 +1,4 @@
-"""Times as an operator writes them: a line of a crontab, and the quiet hours of a day. All UTC. Pure."""
+"""Times as an operator writes them: how long, a line of a crontab, and the quiet hours of a day. All UTC. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ SEVERITIES = ("info", "warning", "critical")
 #: minute, hour, day of the month, month, day of the week (0 and 7: Sunday).
 _RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _PART = re.compile(r"(?:\*|(\d{1,2})(?:-(\d{1,2}))?)(?:/(\d{1,2}))?")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?(?:(s|seconds?)|(m|minutes?)|(h|hours?)|(d|days?))")
+_UNITS = (1, 60, 3600, 86400)
 _QUIET = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)(?: +(warning|critical))?")
 #: A time further back than this is not looked for: whoever was away so long is told once.
 _LOOK_BACK = timedelta(days=1)
@@ -40,6 +42,14 @@ class Quiet:
         minute = at.hour * 60 + at.minute
         within = self.begins <= minute < self.ends if self.begins <= self.ends else minute >= self.begins or minute < self.ends
         return within and SEVERITIES.index(severity) < SEVERITIES.index(self.passes)
+
+
+def seconds(text: str) -> float:
+    """Of `90 s`, `5 m`, `4 h`, `1 d`, or with the whole word: `7 days`. Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no length of time")
+    return float(match[1]) * next(unit for word, unit in zip(match.groups()[1:], _UNITS, strict=True) if word)
 
 
 def cron(text: str) -> Cron | None:

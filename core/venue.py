@@ -11,6 +11,7 @@ from urllib.parse import quote
 import numpy as np
 
 from core.records import Columns, Instrument, Market, Pause
+from core.trading import Facts, TradingTerms
 
 if TYPE_CHECKING:
     from core.history import History
@@ -276,6 +277,16 @@ class Universe:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a market's attributes say beyond its title. `context`: the title of what it is a part of; `unfit`: why it is no question that
+    another venue could ask too; `cautions`: what a person should know before taking it for the same question as another."""
+
+    context: str = ""
+    unfit: str = ""
+    cautions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Venue:
     name: str
     ws_url: str  # the real venue; `<NAME>_WS_URL` overrides
@@ -299,8 +310,12 @@ class Venue:
     witness: str | None = None
     #: how many sources must agree on the result of a market before it is final
     resolution_sources: int = 1
+    #: attributes of a market -> what they say of its question, where the venue has markets that others may have too
+    question: Callable[[Mapping[str, Any]], Question] | None = None
     #: name of a channel or a poll -> how its past is read again
     histories: "Mapping[str, History]" = field(default_factory=dict)
+    #: (facts of a market, moment in us) -> what trading it costs and allows then, where the venue's markets pay 1 or nothing
+    terms: Callable[[Facts, int], TradingTerms] | None = None
     archive_url: str = ""  # serves the same requests for what is older; `<NAME>_ARCHIVE_URL` overrides
 
     def channel(self, name: str) -> Channel:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 
 from psycopg2.extensions import cursor as Cursor
 
+from db import days
 from db.queries import sql
 
 #: What was asked for on another connection within so long has moved there, and in between nobody asked for it.
@@ -160,4 +161,6 @@ def judge(cursor: Cursor, proof: Proof) -> int:
         words,
     )
     cursor.execute(sql("judge_coverage").replace("{table}", proof.table), words)
-    return cursor.rowcount
+    hours = cursor.rowcount
+    days.judged(cursor, proof.venue)
+    return hours

@@ -49,6 +49,12 @@ def describe(cursor: Cursor, venue: str, listed: Sequence[Market], *, at_us: int
     return len(new) + (0 if provisional else versions.take_over(cursor, MARKETS, venue, at_us))
 
 
+def key_of(cursor: Cursor, venue: str, market_id: str) -> int | None:
+    cursor.execute("SELECT market_key FROM markets WHERE venue = %s AND market_id = %s", (venue, market_id))
+    found = cursor.fetchone()
+    return None if found is None else int(found[0])
+
+
 def traded(cursor: Cursor, venue: str, *, limit: int) -> list[str]:
     """Symbols of every outcome of the active markets, those of one market together, the latest changed markets first."""
     cursor.execute(

@@ -102,6 +102,14 @@ def committed(cursor: Cursor, stream: str) -> str:
     return "0-0" if found is None else str(found[0])
 
 
+def stand(cursor: Cursor, stream: str, place: Place, connections: Mapping[str, Any]) -> None:
+    """Let a stream that was never read begin with connections that are known already."""
+    cursor.execute(
+        "INSERT INTO stream_offsets (stream, venue, channel, shard, last_id, connections, updated_at) VALUES (%s, %s, %s, %s, '0-0', %s, now())",
+        (stream, place.venue, place.channel, place.shard, json.dumps(connections)),
+    )
+
+
 def rewind(cursor: Cursor, stream: str, offset: Offset) -> Offset:
     """Begin the stream anew: its journal was lost and now counts from lower ids. Rows already written are known by their keys."""
     cursor.execute("UPDATE stream_offsets SET last_id = '0-0' WHERE stream = %s AND last_id = %s", (stream, offset.last_id))

@@ -1,4 +1,4 @@
-"""The roles of the database: migration 0011 makes them and says what each may do, here they are let in."""
+"""The roles of the database: migrations 0011 and 0016 make them and say what each may do, here they are let in."""
 
 from contextlib import closing
 
@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 
 from db import engine
 
-WRITER, READER, CONSOLE = "tapefarm_writer", "tapefarm_reader", "tapefarm_console"
+WRITER, READER, CONSOLE, BACKUP = "tapefarm_writer", "tapefarm_reader", "tapefarm_console", "tapefarm_backup"
 
 
 def url_of(url: str, role: str, password: str | None = None) -> str:

@@ -10,7 +10,8 @@ from psycopg2.extensions import connection as RawConnection
 from psycopg2.extensions import cursor as Cursor
 
 from core.records import KINDS, Columns, Instrument, Kind, Market, Pause
-from db import copy, evidence, instruments, markets, offsets, outages, pauses, subscriptions
+from db import copy, days, evidence, instruments, markets, offsets, outages, pauses, subscriptions
+from db.touched import Minute, Touched, minutes
 
 #: Below this a sort costs more than it saves.
 SORTED_ROWS = 1_000
@@ -44,10 +45,11 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one transaction writes; `streams` holds one encoded COPY a table over all works."""
+    """What one transaction writes; `streams` holds one encoded COPY a table over all works, `touched` what bars it makes stale."""
 
     works: Sequence[Work]
     streams: Mapping[str, bytes]
+    touched: frozenset[Minute] = frozenset()
 
 
 def prepare(works: Sequence[Work]) -> Batch:
@@ -56,7 +58,8 @@ def prepare(works: Sequence[Work]) -> Batch:
     for work in works:
         for name, columns in work.rows:
             parts.setdefault(name, []).append(columns)
-    return Batch(works, {name: copy.encode(KINDS[name], _by_instrument(KINDS[name], columns)) for name, columns in parts.items()})
+    ordered = {name: _by_instrument(KINDS[name], columns) for name, columns in parts.items()}
+    return Batch(works, {name: copy.encode(KINDS[name], columns) for name, columns in ordered.items()}, minutes(ordered))
 
 
 def _by_instrument(kind: Kind, parts: Sequence[Columns]) -> Sequence[Columns]:
@@ -80,26 +83,30 @@ def _concatenated(arrays: Sequence[Any]) -> Any:
     return join(arrays)
 
 
-def commit(connection: RawConnection, batch: Batch) -> int:
+def commit(connection: RawConnection, batch: Batch, touched: Touched | None = None) -> int:
     """Write it all and commit; returns the rows that were new. On any error nothing is written and the connection is rolled back.
+    `touched`: what was noted over this connection before.
 
     Raises offsets.Fenced when another writer was faster, psycopg2 errors otherwise.
     """
+    touched = touched or Touched()
     try:
         try:
             # Replicas bring the same rows: a straight try would fail nearly each time.
             shared = any(work.step.shared for work in batch.works)
-            return _transaction(connection, batch, _write_once if shared else _write_straight)
+            return _transaction(connection, batch, _write_once if shared else _write_straight, touched)
         except errors.UniqueViolation:
             connection.rollback()
-            return _transaction(connection, batch, _write_once)
+            return _transaction(connection, batch, _write_once, touched)
     except BaseException:
         if not connection.closed:
             connection.rollback()
         raise
 
 
-def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[Cursor, Batch], list[offsets.Counts]]) -> int:
+def _transaction(
+    connection: RawConnection, batch: Batch, write_rows: Callable[[Cursor, Batch], list[offsets.Counts]], touched: Touched
+) -> int:
     shared = [work for work in batch.works if work.step.shared]
     with connection.cursor() as cursor:
         # First of all and in order: two writers of one place, after a change of groups, wait for each other here and nowhere else.
@@ -121,7 +128,11 @@ def _transaction(connection: RawConnection, batch: Batch, write_rows: Callable[[
             outages.read_on(cursor, work.step.place, work.step.replica, work.step.heard_before_us)
             for name in sorted({name for name, _ in work.rows if KINDS[name].sequence}):
                 outages.forget_brought(cursor, work.step.place, KINDS[name])
+        told = days.mark(cursor, days.touched((work.step.place[0], *rows) for work in batch.works for rows in work.rows))
+        noted = touched.note(cursor, batch.touched)
     connection.commit()
+    touched.committed(noted)
+    days.remember(connection, told)
     return sum(counts.rows for counts in totals)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import uvloop
 
-from core import log, settings
+from core import counts, log, settings
 from core.settings import SettingsError
 from streamers.errors import SpoolBusy
 from streamers.sharding import Share
@@ -38,6 +38,12 @@ def _share(text: str) -> Share:
         raise argparse.ArgumentTypeError(str(exc)) from None
 
 
+def _role(venue: str, options: Options) -> str:
+    """By which it counts."""
+    part, of = options.share
+    return "-".join(["streamer", venue, *([] if of == 1 else [f"{part}of{of}"]), options.replica])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     channels = tuple(arguments.channels.split(",")) if arguments.channels else None
@@ -47,12 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         knobs = settings.load()
-        log.configure(knobs.log_level)
+        log.configure(knobs.log_level, knobs.log_format)
+        options = Options(arguments.shard, arguments.replica, channels)
+        counts.begin(knobs.metrics, _role(arguments.venue, options))
         # What the imports made stays; looking through it again and again was a tenth of the receiving thread's time.
         gc.collect()
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD)
-        return uvloop.run(_run(arguments.venue, Options(arguments.shard, arguments.replica, channels), knobs))
+        return uvloop.run(_run(arguments.venue, options, knobs))
     except (SettingsError, SpoolBusy) as exc:
         sys.stderr.write(f"{exc}\n")
         return 2

@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 import picows
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
@@ -33,6 +34,7 @@ class _Listener(WSListener):
         raw = transport.underlying_transport.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._look(transport, raw)
+        self._ended = asyncio.get_running_loop().create_task(_ended(transport))  # a task that nobody holds may be collected
         self._handler.on_open(_Socket(transport, self))
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -76,6 +78,12 @@ class _Listener(WSListener):
             self._parts.clear()
             self._part_bytes = 0
             self._deliver(message)
+
+
+async def _ended(transport: WSTransport) -> None:
+    """The library logs why it gave a connection up, and hands it on to whoever waits: without that it is logged once more, as an error of ours."""
+    with suppress(picows.WSError):
+        await transport.wait_disconnected()
 
 
 class _Socket:

@@ -34,6 +34,11 @@ class Connection:
         self.cause = ""
 
     @property
+    def opened(self) -> bool:
+        """Whether there has ever been a socket."""
+        return self._socket is not None
+
+    @property
     def open(self) -> bool:
         return self._socket is not None and not self.closed
 

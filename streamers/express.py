@@ -10,6 +10,7 @@ from random import Random
 from core.journal import Mark, Wiped
 from core.lane import Lane
 from core.redisdb import RedisError
+from streamers import tally
 from streamers.backoff import delays
 from streamers.batcher import Batch
 from streamers.overflow import Entry
@@ -50,6 +51,7 @@ class Express:
         return self._bytes
 
     def put(self, batch: Batch) -> None:
+        tally.count(batch)
         if not self._taking:
             self._taking = self._lane.ready and self._publisher.idle
         if not self._taking:

@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 from core.journal import StreamName
 from core.venue import Channel, Venue
-from streamers import client
+from streamers import client, tally
 from streamers.backoff import delays
 from streamers.batcher import Batch, Batcher, Linger
 from streamers.connection import Connection
-from streamers.errors import StreamerError, Verdict, verdict
+from streamers.errors import Refused, StreamerError, Verdict, verdict
 from streamers.pacer import Pacer
 from streamers.session import Session
 
@@ -178,6 +178,7 @@ class Slot:
         self._on_change()
         self.last_cause = str(error)
         self._failure = verdict(error)
+        tally.count_failure(self.stream.venue, self.stream.channel, refused=isinstance(error, Refused))
         if self._failure is Verdict.GIVE_UP:
             raise error
         if self._failure is Verdict.AWAY:
@@ -237,4 +238,6 @@ class Slot:
             self._frames_before += connection.batcher.frames
             self._last_data_us = max(self._last_data_us, connection.batcher.last_data_us)
             self.last_cause = connection.cause
+            if connection.opened:
+                tally.count_end(self.stream.venue, self.stream.channel, connection.cause)
         self._changed.set()

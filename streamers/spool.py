@@ -39,6 +39,7 @@ class Spool:
         self._read_to = 0
         self._next_number = 1
         self.torn_bytes = 0
+        self._refusal = ""  # why nothing could be written last, told once
         self._recover()
 
     @property
@@ -104,8 +105,7 @@ class Spool:
             if self._writer is None or self._segments[-1][1] >= self._segment_bytes:
                 self._open_segment()
         except OSError as exc:
-            log.error("spool cannot be opened folder=%s error=%s", self._folder, exc)
-            return False
+            return self._refused(exc)
         assert self._writer is not None
         segment = self._segments[-1]
         try:
@@ -114,11 +114,20 @@ class Spool:
                 view = view[os.write(self._writer, view) :]
             os.fsync(self._writer)
         except OSError as exc:
-            log.error("spool cannot be written folder=%s error=%s", self._folder, exc)
             self._cut(segment[1])
-            return False
+            return self._refused(exc)
         segment[1] += len(data)
+        if self._refusal:
+            log.info("spool can be written again folder=%s", self._folder)
+            self._refusal = ""
         return True
+
+    def _refused(self, exc: OSError) -> bool:
+        """A full disk is asked a hundred times a second, and its log may lie on it too."""
+        if str(exc) != self._refusal:
+            log.error("spool cannot be written folder=%s error=%s", self._folder, exc)
+            self._refusal = str(exc)
+        return False
 
     def _cut(self, size: int) -> None:
         """What was half written must not stand before the next record."""

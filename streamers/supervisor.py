@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from time import time_ns
@@ -139,10 +140,18 @@ class Supervisor:
             )
         elif now >= self._next_word and any(self._universe.names(channel) is None for channel in self._wanted()):
             self._next_word = now + WAITING_WORD_SECONDS
-            log.info("no instruments are known yet, waiting venue=%s: tasks publish them, or list symbols in farm.toml", self._venue.name)
+            log.info("no instruments are known yet: tasks publish them, or list symbols in farm.toml venue=%s", self._venue.name)
+
+    def _soon(self, function: Callable[..., None], *arguments: Any) -> None:
+        """From another thread. The clerk is not waited for at the end and may find the loop closed: then nobody needs the call."""
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:
+            if not self._loop.is_closed():
+                raise
 
     def _apply_soon(self) -> None:
-        self._loop.call_soon_threadsafe(self._apply)
+        self._soon(self._apply)
 
     def _apply(self) -> None:
         """Called after each look at the universe; a no-op when nothing has changed."""
@@ -161,10 +170,10 @@ class Supervisor:
         return [channel for channel in self._venue.channels if names is None or channel.name in names]
 
     def _resync_soon(self, stream: str, symbols: list[str]) -> None:
-        self._loop.call_soon_threadsafe(self._fleet.resync, stream, symbols)
+        self._soon(self._fleet.resync, stream, symbols)
 
     def _rotate_soon(self, stream: str) -> None:
-        self._loop.call_soon_threadsafe(self._fleet.rotate, stream)
+        self._soon(self._fleet.rotate, stream)
 
     # Back-pressure
 
@@ -173,7 +182,7 @@ class Supervisor:
         self._fleet.pause(True)
 
     def _resume_soon(self) -> None:
-        self._loop.call_soon_threadsafe(self._resume)
+        self._soon(self._resume)
 
     def _resume(self) -> None:
         if self._publisher.paused:

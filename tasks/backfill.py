@@ -3,7 +3,6 @@
 import logging
 import time
 from collections import Counter
-from contextlib import closing
 from typing import Any
 
 from core.redisdb import RedisError
@@ -37,7 +36,7 @@ TROUBLE_SECONDS = 60.0
 def plan() -> dict[str, Any]:
     """Open a job for each gap that can be filled, and say of the others why they cannot. Result: gaps by what became of them."""
     settings, found = resources.config(), Counter[str]()
-    with closing(engine.connect(settings.database_url, name="tapefarm backfill plan")) as connection:
+    with engine.kept(settings.database_url, name="tapefarm backfill plan") as connection:
         with connection, connection.cursor() as cursor:
             room = MAX_JOBS - backfills.alive(cursor)
             waiting = gaps.waiting(cursor, ids_seconds=IDS_SECONDS, shard_seconds=SHARD_SECONDS, limit=min(ROUND_GAPS, max(room, 0)))
@@ -53,7 +52,7 @@ def work() -> dict[str, Any]:
     """Take the jobs that are due a step further, in turn, for one turn of ours. Result: steps, and why it ended."""
     steps, until = 0, time.monotonic() + TURN_SECONDS
     try:
-        with closing(engine.connect(resources.config().database_url, name="tapefarm backfill")) as connection:
+        with engine.kept(resources.config().database_url, name="tapefarm backfill") as connection:
             while time.monotonic() < until and not lifecycle.ending():
                 taken = _round(connection, until)
                 steps += taken

@@ -2,12 +2,13 @@
 
 import logging
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from kombu.exceptions import OperationalError
 
 from core import pulse
+from core.board import Board
 from core.lease import Lease
 from core.redisdb import RedisError
 from tasks import app, resources
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 12.0
 RENEW_SECONDS = 1.0
 LOOK_SECONDS = 2.0
+#: When what was rung is told together: the entries of some seconds cost one question.
+TELL_SECONDS = 5.0
 
 
 class LeasedScheduler(SteadyScheduler):
@@ -29,7 +32,9 @@ class LeasedScheduler(SteadyScheduler):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._lease = Lease(resources.beats(), f"{resources.config().key_prefix}:beat", seconds=LEASE_SECONDS)
         self._leads = self._waits = False
-        self._renew_at = 0.0
+        self._renew_at = self._tell_at = 0.0
+        self._board = Board(resources.beats(), resources.config().key_prefix)
+        self._rung: dict[str, float] = {}
         super().__init__(*args, **kwargs)
 
     def setup_schedule(self) -> None:
@@ -45,6 +50,10 @@ class LeasedScheduler(SteadyScheduler):
         if not self._leads:
             return LOOK_SECONDS
         return min(super().tick(*args, **kwargs), RENEW_SECONDS)
+
+    def apply_entry(self, entry: Any, *args: Any, **kwargs: Any) -> None:
+        super().apply_entry(entry, *args, **kwargs)
+        self._rung[entry.name] = time()
 
     def _ensure_connected(self) -> Any:
         self.connection.ensure_connection = beating(self.connection.ensure_connection)
@@ -63,9 +72,17 @@ class LeasedScheduler(SteadyScheduler):
         except RedisError as exc:
             log.debug("the lease of beat cannot be renewed error=%s", exc)
             return
+        self._tell()
         if waits and not self._waits:
             log.info("another beat keeps the schedule, this one waits token=%s", self._lease.token)
         self._waits = waits
+
+    def _tell(self) -> None:
+        if self._rung and monotonic() >= self._tell_at:
+            self._tell_at = monotonic() + TELL_SECONDS
+            with suppress(RedisError):  # told again at the next ring
+                self._board.tell_rung(self._rung)
+            self._rung = {}
 
     def _begin(self) -> None:
         log.info("this beat keeps the schedule token=%s", self._lease.token)

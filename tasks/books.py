@@ -73,6 +73,11 @@ class Books:
         """Whether some connection holds the book in good faith."""
         return any(book.known and not book.doubted for book in self._all(instrument_id))
 
+    def newest(self, instrument_id: int) -> Book | None:
+        """As the connection tells it whose word is the newest, of those that hold it in good faith; None where none does."""
+        good = [book for book in self._all(instrument_id) if book.known and not book.doubted]
+        return max(good, key=lambda book: book.last_us, default=None)
+
     def told_by_another(self, instrument_id: int, book: Book) -> bool:
         """Whether another connection holds the book in good faith, with nothing against it."""
         return any(other is not book and other.known and not other.doubted and not other.since_us for other in self._all(instrument_id))

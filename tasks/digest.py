@@ -21,6 +21,7 @@ from tasks import subscriptions
 from tasks.bookkeeping import ended, follow, mended, number_gaps, once, replay, witnessed
 from tasks.continuity import first_moment, last_word
 from tasks.reader import RawEntry, Reader
+from tasks.tally import Received
 from venues.errors import Unreadable
 
 log = logging.getLogger(__name__)
@@ -38,16 +39,16 @@ class _Page:
     notes: list[Note]
     listings: list[Listing]
     wishes: list[Wish]
-    received: list[Any]
+    received: Received
 
 
-def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | None = None) -> tuple[Work, list[Any]]:
-    """(work, receive times of its data frames as int64 arrays). Moves the reader on.
+def digest(reader: Reader, raw_entries: Sequence[RawEntry], *, condemned: str | None = None) -> tuple[Work, Received]:
+    """(work, when its data came). Moves the reader on.
 
     Consecutive data entries of a connection are decoded as one batch; an event, or data that ends a gap, begins a new one. `condemned` puts
     every frame into quarantine with that reason: the database has refused what they decode to.
     """
-    page = _Page(Counts(entries=len(raw_entries)), [], [], [], [], [])
+    page = _Page(Counts(entries=len(raw_entries)), [], [], [], [], Received())
     before, heard_us = reader.last_id, reader.sockets.heard_to_us
     if reader.books is not None:
         reader.books.beside = reader.sockets.connections
@@ -105,13 +106,14 @@ def _read_run(reader: Reader, page: _Page, run: list[Entry], condemned: str | No
     for entry in run:
         try:
             readable.append((entry.header, entry.frames()))
+            page.received.take(entry)
         except journal.JournalError as exc:
             page.counts.quarantined += entry.header.frames
             page.notes.append(_unread(reader, entry.header, -1, str(exc), entry.body))
     if readable:
         frames = Frames.joined([frames for _, frames in readable])
         page.counts.frames += frames.count
-        page.received.append(frames.received_us)
+        page.received.frames.append(frames.received_us)
         reader.sockets.last_received_us = max(reader.sockets.last_received_us or 0, int(frames.received_us[-1]))
         waiting = reader.sockets.awaits_data(head.connection_id)
         decoded = _decoded(lambda: reader.venue.decode(reader.stream.channel, frames), frames.count, condemned)
@@ -136,6 +138,7 @@ def _read_reply(reader: Reader, page: _Page, entry: Entry, condemned: str | None
         page.notes.append(_unread(reader, header, -1, str(exc), entry.body))
         return
     page.counts.frames += 1
+    page.received.take(entry)
     page.notes += reader.sockets.answered(header)
     reply = Reply(reader.stream.channel, header.context or {}, frames.split()[0], header.first_us)
     decoded = _decoded(lambda: reader.venue.poll(reader.stream.channel).parse(reply), 1, condemned)

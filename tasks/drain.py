@@ -13,19 +13,24 @@ from typing import Any
 from core import journal as journals
 from core.board import Board
 from core.journal import Journal, StreamName
+from core.matched import Matched
 from core.records import KINDS
 from core.redisdb import OutOfMemory
 from core.settings import Settings
 from db import engine, offsets
 from db.evidence import UNHEARD, doubted, doubted_for
 from db.instruments import InstrumentIds, last_of_sequence
+from db.touched import Touched
 from db.writing import Batch, Work, commit, prepare
-from tasks import book_state, digest, lifecycle
+from tasks import book_state, digest, lifecycle, tally
 from tasks.books import Books
 from tasks.continuity import Chain, Sockets
 from tasks.continuity import Sequence as IdSequence
 from tasks.lag import Lag
 from tasks.reader import RawEntry, Reader, join
+from tasks.tally import Received
+from tasks.trimming import Trimmer
+from tasks.watched import Watch
 from venues import VENUES
 
 log = logging.getLogger(__name__)
@@ -71,11 +76,21 @@ class Drain:
     """
 
     def __init__(
-        self, settings: Settings, journal: Journal, board: Board, turn: Turn, lag: Lag, left: dict[StreamName, Reader] | None = None
+        self,
+        settings: Settings,
+        journal: Journal,
+        board: Board,
+        turn: Turn,
+        lag: Lag,
+        left: dict[StreamName, Reader] | None = None,
+        matched: Matched | None = None,
     ) -> None:
-        """`left`: what the attempt before this one knew of books, should Redis have lost that; it is given what this one knew."""
+        """`matched`: who is told of watched books, if not who listens beside the journal. `left`: what the attempt before this one knew of
+        books, should Redis have lost that; it is given what this one knew."""
         self._left = {} if left is None else left
         self._settings, self._journal, self._board, self._turn, self._lag = settings, journal, board, turn, lag
+        self._trimmer = Trimmer(settings, journal)
+        self._watch = Watch(matched or Matched(journal.client, settings.key_prefix))
         self._readers: dict[StreamName, Reader] = {}
         self._committed: dict[StreamName, str] = {}
         self._trimmed_at = self._reported_at = self._asked_at = 0.0
@@ -87,6 +102,7 @@ class Drain:
         self._pending: Future[None] | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._writer = engine.connect(settings.database_url, name=f"tapefarm drain {turn.group}")
+        self._touched = Touched()
         self._second = engine.connect(settings.database_url, name=f"tapefarm drain {turn.group} lookups")
 
     def open(self) -> None:
@@ -130,6 +146,10 @@ class Drain:
             if time.monotonic() - self._kept_at > KEEP_BOOKS_SECONDS:
                 self._settle()
                 self._keep_books()
+            if self._watch.is_due():
+                if self._watch.instruments:
+                    self._settle()
+                self._watch.look(self._readers.values())
             self._ask_again()
             reads = self._read()
             if reads:
@@ -140,6 +160,7 @@ class Drain:
         except engine.REFUSED as exc:
             log.warning("the database refused a batch, going entry by entry group=%s reason=%s", self._turn.group, exc)
             self._careful = True
+            self._watch.begin_anew()
             self._readers = {}
             self.find_streams()
             return True
@@ -166,8 +187,9 @@ class Drain:
         rows = sum(max(work.step.counts.frames, work.step.counts.rows) for _, work, _ in batch)
         self._rows_per_entry = max(1.0, rows / sum(len(entries) for _, entries in reads))
         prepared = prepare([work for _, work, _ in batch])
+        moved = self._moved(batch)
         self._settle()
-        self._pending = self._pool.submit(self._commit, prepared, batch)
+        self._pending = self._pool.submit(self._commit, prepared, batch, moved)
 
     def _work_carefully(self, reads: Sequence[tuple[StreamName, list[RawEntry]]]) -> None:
         """Entry by entry, so that only what the database refuses is put aside."""
@@ -177,22 +199,29 @@ class Drain:
             for entry in entries:
                 work, received = digest.digest(self._readers[stream], [entry])
                 try:
-                    self._commit(prepare([work]), [(stream, work, received)])
+                    self._commit(prepare([work]), [(stream, work, received)], self._moved([(stream, work, received)]))
                 except engine.REFUSED as exc:
                     self._read_anew(stream)
+                    self._watch.begin_anew()
                     work, received = digest.digest(self._readers[stream], [entry], condemned=f"the database refused it: {exc}")
-                    self._commit(prepare([work]), [(stream, work, received)])
+                    self._commit(prepare([work]), [(stream, work, received)], {})
         self._torn = False
 
-    def _commit(self, batch: Batch, works: Sequence[tuple[StreamName, Work, Sequence[Any]]]) -> None:
-        self._turn.rows += commit(self._writer, batch)
+    def _moved(self, batch: Sequence[tuple[StreamName, Work, Received]]) -> dict[int, bytes]:
+        """Watched books that are another now: encoded here, as the next batch moves them on while this one is written."""
+        return self._watch.moved((self._readers[stream], work) for stream, work, _ in batch) if self._watch.instruments else {}
+
+    def _commit(self, batch: Batch, works: Sequence[tuple[StreamName, Work, Received]], moved: dict[int, bytes]) -> None:
+        self._turn.rows += commit(self._writer, batch, self._touched)
         now_us = time.time_ns() // 1000
         self._turn.batches += 1
         for stream, work, received in works:
             self._turn.quarantined += work.step.counts.quarantined
-            self._lag.add(str(stream), now_us, received, work.step.counts.rows)
+            self._lag.add(str(stream), now_us, received.frames, work.step.counts.rows)
+            tally.count(stream, work, received, now_us)
             if self._readers[stream].books is None:
                 self._committed[stream] = work.step.after.last_id
+        self._watch.tell(moved)
         if time.monotonic() - self._trimmed_at > TRIM_SECONDS:
             self._trim()
 
@@ -238,8 +267,7 @@ class Drain:
         """Only while no other thread commits, or from the committing thread itself."""
         self._trimmed_at = time.monotonic()
         if self._committed:
-            self._journal.trim(self._committed)
-            self._committed = {}
+            self._committed = self._trimmer.trim(self._committed)
 
     def find_streams(self) -> None:
         """This group's share of the streams: every n-th place of the sorted list, so that neighbours spread over the groups, with all
@@ -296,6 +324,8 @@ class Drain:
             reader.books = Books()
             book_state.recover(self._journal, reader, lambda: self._committed_now(stream), self._left.get(stream))
             reader.books.doubted = unheard
+        elif self._settings.archives:
+            self._committed[stream] = offset.last_id  # what the one before has left for the archive to take
         return reader
 
     def _committed_now(self, stream: StreamName) -> str:

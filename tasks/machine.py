@@ -29,14 +29,15 @@ def programs(home: Path) -> dict[str, dict[str, Any]]:
 
 
 def disks(settings: Settings) -> list[dict[str, Any]]:
-    """{"path", "used" (0 to 1), "free_bytes"} of the file systems with FARM_HOME and with the database, one where they are the same."""
+    """{"path", "used" (0 to 1), "used_bytes", "free_bytes"} of the file systems with FARM_HOME and with the database, one where they are the same."""
     found: dict[int, dict[str, Any]] = {}
     for path in (settings.home, *([Path(settings.database_folder)] if settings.database_folder else [])):
         try:
             device, usage = path.stat().st_dev, shutil.disk_usage(path)
         except OSError:
             continue
-        found.setdefault(device, {"path": str(path), "used": round(usage.used / (usage.used + usage.free), 4), "free_bytes": usage.free})
+        share = round(usage.used / (usage.used + usage.free), 4)
+        found.setdefault(device, {"path": str(path), "used": share, "used_bytes": usage.used, "free_bytes": usage.free})
     return list(found.values())
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Settings
 from db import queries
+from db.backups import facts, times
 from tasks import machine
 from venues import VENUES
 
@@ -22,7 +24,8 @@ BACKLOG_ENTRIES = 2_000
 
 def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]:
     """{"streams": [...], "gaps_open", "quarantined", "reasons", "notices"} as ./farm status shows them; components are its own business.
-    And what is behind some of the reasons: "programs" and "disks" (tasks/machine.py), "canaries" (queue -> seconds since it was consumed).
+    And what is behind some of the reasons: "programs" and "disks" (tasks/machine.py), "canaries" (queue -> seconds since it was consumed),
+    "backups" (of hourly, daily and proof, what is known of the newest good one).
 
     A reason makes the farm unwell. A notice does not: what one replica lacks while another records it.
     """
@@ -30,14 +33,16 @@ def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]
     drains = board.vitals("drain")
     subscribed = _subscriptions(board)
     names = sorted({str(stream) for stream in journal.streams()} | set(offsets) | set(subscribed))
+    watched = [StreamName.parse(name) for name in names if _recorded(name)]
+    watched = [name for name in watched if str(name) in subscribed or name.replica in settings.replica_names]
+    waiting = journal.waiting({name: offsets[str(name)]["last_id"] if str(name) in offsets else "0-0" for name in watched})
     streams = [
-        _stream(StreamName.parse(name), journal, offsets.get(name), drains.get(f"drain:{name}", {}), subscribed.get(name))
-        for name in names
-        if _recorded(name) and (name in subscribed or StreamName.parse(name).replica in settings.replica_names)
+        _stream(name, waiting[name], offsets.get(str(name)), drains.get(f"drain:{name}", {}), subscribed.get(str(name))) for name in watched
     ]
     notices = _covered(streams) + _awaited(settings, streams)
     gaps = queries.rows(settings.database_url, "open_gaps")[0]
     canaries, programs, disks = _canaries(settings), machine.programs(settings.home), machine.disks(settings)
+    backups = {subject: asdict(state) for subject, state in facts.states(settings).items()}
     reasons = [reason for stream in streams for reason in stream.pop("reasons")] + _unfed(settings, streams) + _unconsumed(canaries)
     more_reasons, more_notices = machine.judged(programs, disks)
     return {
@@ -45,10 +50,11 @@ def survey(settings: Settings, board: Board, journal: Journal) -> dict[str, Any]
         "gaps_open": gaps["deaf"] + gaps["unsettled"],
         "quarantined": sum(row["quarantined"] for row in offsets.values()),
         "reasons": reasons + more_reasons,
-        "notices": notices + more_notices,
+        "notices": notices + more_notices + _unmade(backups),
         "programs": programs,
         "disks": disks,
         "canaries": canaries,
+        "backups": backups,
     }
 
 
@@ -98,10 +104,9 @@ def _subscriptions(board: Board) -> dict[str, dict[str, Any]]:
 
 
 def _stream(
-    name: StreamName, journal: Journal, offset: dict[str, Any] | None, drain: dict[str, Any], socket: dict[str, Any] | None
+    name: StreamName, waiting: tuple[int, float], offset: dict[str, Any] | None, drain: dict[str, Any], socket: dict[str, Any] | None
 ) -> dict[str, Any]:
-    backlog = journal.backlog(name, offset["last_id"] if offset else "0-0")
-    waited = journal.waited_seconds(name, offset["last_id"] if offset else "0-0") if backlog else 0.0
+    backlog, waited = waiting
     age = _data_age(offset, socket)
     reasons = []
     if socket is None:
@@ -167,6 +172,11 @@ def _canaries(settings: Settings) -> dict[str, float]:
     now = datetime.now(UTC)
     facts = queries.rows(settings.database_url, "facts", prefix="canary:")
     return {row["key"].partition(":")[2]: round((now - row["updated_at"]).total_seconds(), 1) for row in facts}
+
+
+def _unmade(backups: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    works = {subject: "the last drill" if subject == times.PROOF else f"the last {subject} backup" for subject in backups}
+    return [f"{works[subject]} failed: {state['trouble']}" for subject, state in backups.items() if state["trouble"]]
 
 
 def _unconsumed(canaries: Mapping[str, float]) -> list[str]:

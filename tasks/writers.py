@@ -7,7 +7,6 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
-import tenacity
 from kombu.exceptions import OperationalError
 
 from core.journal import StreamName
@@ -15,6 +14,7 @@ from core.redisdb import RedisError
 from db import engine
 from db.offsets import Fenced
 from tasks import app, lifecycle, resources
+from tasks.attempts import attempts
 from tasks.drain import Drain, LockTaken, Turn
 from tasks.lag import Lag
 from tasks.reader import Reader
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 _lag = Lag()
 #: What waiting and trying again can mend.
 _PASSING = (*engine.UNREACHABLE, RedisError, Fenced)
-FIRST_RETRY_SECONDS = 0.2
 
 
 @app.task
@@ -35,7 +34,7 @@ def drain(group: int) -> dict[str, Any]:
     turn = Turn(group)
     until = time.monotonic() + config.writer_turn_seconds
     try:
-        _attempts(turn, until, config.database_retry_max_seconds)(_attempt, turn, until, {})
+        attempts(turn, "drain", until, config.database_retry_max_seconds, _PASSING, group=group)(_attempt, turn, until, {})
     except LockTaken:
         turn.ended = "another drain has this group"
         return asdict(turn)
@@ -52,28 +51,6 @@ def _attempt(turn: Turn, until: float, left: dict[StreamName, Reader]) -> None:
     with closing(Drain(resources.config(), resources.journal(), resources.board(), turn, _lag, left)) as attempt:
         attempt.open()
         attempt.run(until)
-
-
-def _attempts(turn: Turn, until: float, max_seconds: float) -> tenacity.Retrying:
-    """Exponential backoff with full jitter until the turn is over; the schedule goes on from there, for ever."""
-
-    def note(state: tenacity.RetryCallState) -> None:
-        turn.outages += 1
-        turn.last_outage = f"{state.outcome.exception()!r}"[:300] if state.outcome else ""
-        log.log(
-            logging.WARNING if turn.outages == 1 else logging.DEBUG,
-            "drain interrupted, trying again group=%s cause=%s",
-            turn.group,
-            turn.last_outage,
-        )
-
-    return tenacity.Retrying(
-        retry=tenacity.retry_if_exception_type(_PASSING),
-        wait=tenacity.wait_random_exponential(multiplier=FIRST_RETRY_SECONDS, max=max_seconds),
-        stop=lambda _: time.monotonic() >= until or lifecycle.ending(),
-        before_sleep=note,
-        reraise=True,
-    )
 
 
 def _hand_over(group: int, ring_seconds: float) -> None:

@@ -21,9 +21,10 @@ from psycopg2.extensions import cursor as Cursor
 from sqlalchemy.engine import make_url
 from xdist.scheduler import LoadFileScheduling
 
-from core import redisdb
+from core import count_files, counts, redisdb
 from db import engine
 from ops.local.errors import LocalError
+from ops.local.prometheus import Programs, ensure_prometheus
 from ops.local.servers import Servers, ephemeral_servers
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -230,6 +231,21 @@ def key_prefix(redis_client: redisdb.Client) -> Iterator[str]:
         return  # the test killed the server
 
 
+# --- counts ---------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def counted(tmp_path: Path) -> Iterator[Callable[..., list[float]]]:
+    """This process counts; (metric, *labels) is what it has counted: one value, or those of a histogram. Empty: nothing."""
+    folder = tmp_path / "counted"
+    counts.begin(folder, "test")
+
+    def told(metric: counts.Metric, *labels: str) -> list[float]:
+        found = count_files.joined(folder).get(count_files.key_of(metric.name, labels, metric.bounds))
+        return [] if found is None else found.tolist()
+
+    yield told
+    counts.end()
+
+
 # --- recordings -----------------------------------------------------------------------------------------------------------
 @pytest.fixture(scope="session")
 def captures() -> Path:
@@ -252,3 +268,19 @@ def kept() -> Callable[[str, str], None]:
         assert path.read_text(encoding="utf-8") == text, f"{name} lags behind the code: run the tests once with TAPEFARM_WRITE_DOCS=1"
 
     return keep
+
+
+# --- Prometheus -----------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def prometheus() -> Callable[[], Programs]:
+    """Its programs, fetched once a machine and unpacked once a checkout."""
+
+    def fetched() -> Programs:
+        try:
+            return ensure_prometheus(CHECKOUT / ".farm/prometheus", print)
+        except LocalError as exc:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(f"no Prometheus: {exc}")
+
+    return fetched

@@ -12,23 +12,29 @@ from celery.bin.celery import celery as celery_command
 
 import celeryconfig
 from core.settings import documented, read_farm_toml
+from db import roles
+from db.backups import programs
 from ops.docker import migrate
 from ops.docker.health import CHECKS
+from ops.grafana.layout import GRAFANA
 from ops.local.redis import _TEMPLATE as EMBEDDED_REDIS
+from ops.report.components import CONTAINERS
 from venues import VENUES
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 APP = {name: service for name, service in SERVICES.items() if service["image"] == "tapefarm:local"}
+#: They look at the farm and are no part of it.
+MONITORING = {"prometheus", "grafana"}
 LASTING = {name: service for name, service in SERVICES.items() if name != "migrate"}
 DOCKERFILE = (ROOT / "ops" / "Dockerfile").read_text(encoding="utf-8")
 
 #: Variables that other programs read, and which.
-FOREIGN = {"FLOWER_BASIC_AUTH": "flower"}
+FOREIGN = {"FLOWER_BASIC_AUTH": "flower", CONTAINERS: "ops.report.components"}
 
 #: Passwords that stand in .env and that a program sees only where it needs them.
-PASSWORDS = {*migrate.PASSWORDS.values(), "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD"}
+PASSWORDS = {*migrate.PASSWORDS.values(), "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD", "CONSOLE_PASSWORD"}
 
 # --- the format -----------------------------------------------------------------------------------------------------------
 TEXT, WORDS = {"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}
@@ -59,6 +65,7 @@ SERVICE = _only(
     ports=WORDS,
     volumes=WORDS,
     secrets=WORDS,
+    configs={"type": "array", "items": _only(["source", "target"], source=TEXT, target=TEXT)},
     tmpfs=WORDS,
     shm_size=BYTES,
     security_opt=WORDS,
@@ -86,6 +93,7 @@ FORMAT = {
         "services": _map(SERVICE),
         "volumes": _map({"type": "object"}),
         "secrets": _map(_only(["file"], file=TEXT)),
+        "configs": _map(_only(["content"], content=TEXT)),
     },
     "patternProperties": {"^x-": {}},
     "required": ["name", "services", "volumes"],
@@ -129,7 +137,8 @@ def test_each_venue_to_collect_has_a_streamer_with_a_spool_and_those_on_request_
     wanted = {venue: collect for venue, collect in read_farm_toml(ROOT / "farm.toml").items() if venue in VENUES}
     profiles = {name: service.get("profiles", []) for name, service in streamers.items() if name.removeprefix("streamer-") in VENUES}
     assert profiles == {f"streamer-{venue}": [venue] if collect.on_request else [] for venue, collect in wanted.items()}
-    assert {name for name, service in SERVICES.items() if "profiles" in service} <= set(streamers), "the rest is always wanted"
+    others = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service and name not in streamers}
+    assert others == {name: ["monitoring"] for name in MONITORING}, "the rest is always wanted"
     for name, service in streamers.items():
         assert service["command"] == ["python", "-m", "streamers", name.removeprefix("streamer-")] or name.endswith("-b")
         assert f"spool:{service['environment']['FARM_HOME']}" in service["volumes"]
@@ -186,18 +195,62 @@ def test_a_private_key_is_a_secret_of_those_who_sign() -> None:
 
 def test_no_password_stands_in_the_file() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    for name in ("POSTGRES_PASSWORD", "POSTGRES_WRITER_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD"):
+    wanted = {f"POSTGRES_{role}PASSWORD" for role in ("", "WRITER_", "CONSOLE_", "BACKUP_")}
+    for name in wanted | {"REDIS_PASSWORD", "FLOWER_PASSWORD", "CONSOLE_PASSWORD"}:
         assert set(re.findall(rf"\$\{{{name}([^}}]*)\}}", text)) == {f":?set {name} in .env"}, "an unset password must stop the start"
+
+
+def test_grafana_lets_nobody_in_without_a_password_and_reads_by_a_role_that_changes_nothing() -> None:
+    grafana = SERVICES["grafana"]["environment"]
+    assert grafana["GF_SECURITY_ADMIN_PASSWORD"] == "${GRAFANA_PASSWORD:-${FLOWER_PASSWORD:?set FLOWER_PASSWORD in .env}}"
+    assert grafana["GF_AUTH_ANONYMOUS_ENABLED"] == grafana["GF_USERS_ALLOW_SIGN_UP"] == "false"
+    provisioned = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ops" / "grafana" / "provisioning").glob("*/*.yml"))
+    assert set(re.findall(r"\$([A-Z_]+)", provisioned)) == {name for name in grafana if not name.startswith("GF_")}
+    assert grafana["FARM_DATABASE_USER"] == roles.CONSOLE
+    assert {name for name in grafana if "PASSWORD" in name} == {"GF_SECURITY_ADMIN_PASSWORD", "POSTGRES_CONSOLE_PASSWORD"}
+    assert all(volume.endswith(":ro") for volume in SERVICES["grafana"]["volumes"] if volume.startswith("."))
+    assert SERVICES["grafana"]["image"] == f"grafana/grafana:{GRAFANA}", "panels are written for it"
+
+
+def test_prometheus_asks_the_console_as_it_does_elsewhere() -> None:
+    inside = yaml.safe_load(COMPOSE["configs"]["prometheus"]["content"])
+    outside = yaml.safe_load((ROOT / "ops" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
+    (job,) = inside["scrape_configs"]
+    assert job.pop("basic_auth")["password"] == "${CONSOLE_PASSWORD:?set CONSOLE_PASSWORD in .env}"
+    assert job["static_configs"] == [{"targets": ["console:8000"]}]
+    job["static_configs"] = outside["scrape_configs"][0]["static_configs"]
+    assert inside == outside
+    assert SERVICES["prometheus"]["configs"] == [{"source": "prometheus", "target": "/etc/prometheus/prometheus.yml"}]
 
 
 def test_only_the_migration_knows_the_owner_and_the_roles() -> None:
     assert f":{'${POSTGRES_PASSWORD'}" in APP["migrate"]["environment"]["DATABASE_OWNER_URL"]
     for name, service in APP.items():
         environment = service["environment"]
-        assert environment["DATABASE_URL"].startswith("postgresql+psycopg2://tapefarm_writer:${POSTGRES_WRITER_PASSWORD")
-        wanted = set(migrate.PASSWORDS.values()) if name == "migrate" else set()
+        role = "console" if name == "console" else "writer"
+        assert environment["DATABASE_URL"].startswith(f"postgresql+psycopg2://tapefarm_{role}:${{POSTGRES_{role.upper()}_PASSWORD")
+        wanted = {"migrate": set(migrate.PASSWORDS.values()), "console": {"CONSOLE_PASSWORD"}}.get(name, set())
         assert {password for password in PASSWORDS if environment[password]} == wanted, "the whole of .env comes along"
         assert name == "migrate" or "DATABASE_OWNER_URL" not in environment
+
+
+def test_the_console_knows_every_container_that_lasts_and_changes_nothing() -> None:
+    console = APP["console"]
+    streamers = {name for name in SERVICES if name.startswith("streamer-")}
+    assert set(console["environment"][CONTAINERS].split(",")) == set(LASTING) - streamers - MONITORING - {"console"}
+    assert all(volume.endswith(":ro") for volume in console["volumes"])
+    watched = f"watcher:{console['environment']['FARM_HOME']}"
+    assert f"{watched}:ro" in console["volumes"] and watched in APP["watcher"]["volumes"], "what fires is told by its file"
+
+
+def test_who_makes_backups_reads_all_there_and_is_somebody_only_where_they_are_tried() -> None:
+    assert {name for name, service in APP.items() if "tapefarm_backup" in str(service["environment"])} == {"worker-maintenance"}
+    worker = APP["worker-maintenance"]
+    assert "tapefarm_backup:${POSTGRES_BACKUP_PASSWORD" in worker["environment"]["DATABASE_BACKUP_URL"]
+    assert "@drill:5432/" in worker["environment"]["DATABASE_DRILL_URL"]
+    assert f"data:{worker['environment']['FARM_HOME']}/data" in worker["volumes"], "backups outlive their container"
+    assert SERVICES["drill"]["image"] == SERVICES["timescaledb"]["image"], "what one has dumped the other restores"
+    assert SERVICES["timescaledb"]["image"].endswith(f"-pg{programs.MAJOR}") and f"postgresql-client-{programs.MAJOR} " in DOCKERFILE
 
 
 def test_redis_promises_what_the_embedded_one_promises() -> None:
@@ -271,9 +324,9 @@ def test_images_are_pinned() -> None:
     images = {service["image"] for service in SERVICES.values()} - {"tapefarm:local"} | set(
         re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     )
-    assert len(images) == 3
+    assert len(images) == 5
     for image in images:
-        assert re.search(r":\d+\.\d+\.\d+-\w+", image), f"{image}: name the patch version"
+        assert re.search(r":v?\d+\.\d+\.\d+(-[\w-]+)?$", image), f"{image}: name the patch version"
 
 
 def test_the_image_runs_without_root_or_shell() -> None:

@@ -15,8 +15,13 @@ COMPOSE = {
     "POSTGRES_PASSWORD": ("", "password of the database's owner (letters and digits: it stands in a URL)"),
     "POSTGRES_WRITER_PASSWORD": ("", "password of tapefarm_writer, by which the programs write rows (letters and digits)"),
     "POSTGRES_READER_PASSWORD": ("", "password of tapefarm_reader, who may read everything; without it nobody logs in so"),
-    "POSTGRES_CONSOLE_PASSWORD": ("", "password of tapefarm_console, likewise, whose statements end after 15 s"),
+    "POSTGRES_CONSOLE_PASSWORD": ("", "password of tapefarm_console, by which the console reads (letters and digits)"),
+    "POSTGRES_BACKUP_PASSWORD": ("", "password of tapefarm_backup, which reads all, and of the server for drills (letters and digits)"),
     "REDIS_PASSWORD": ("", "password of Redis (letters and digits)"),
+    "GRAFANA_USER": ("farm", "who may look at Grafana, and change who else may"),
+    "GRAFANA_PASSWORD": ("", "and by which password, from its first start on; empty: FLOWER_PASSWORD"),
+    "FARM_PROMETHEUS_PORT": ("9090", "where Prometheus is on this machine"),
+    "FARM_GRAFANA_PORT": ("3000", "and where Grafana is"),
 }
 HEAD = """\
 # Every setting with its default. `install -m 600 .env.example .env` and uncomment what differs; both `./farm` and docker compose read

@@ -26,6 +26,7 @@ MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 
 Migrate = Callable[..., None]
 
+BARS = "open high low close spread_mean spread_max imbalance updates trades volume buy_volume vwap"
 #: view -> the columns that readers query
 VIEWS = {
     "symbols": "venue symbol instrument_id status base_asset quote_asset contract_type tick_size lot_size listed_at expires_at updated_at "
@@ -35,6 +36,7 @@ VIEWS = {
     "ingestion_stats": "venue channel shard stream frames rows repeated ignored quarantined lost last_event_at last_received_at committed_at last_lag",
     "data_quality_check": "venue symbol trades missing gaps last_trade_at complete",
     "gaps": "gap_id venue channel symbol cause state first_missing last_missing missing from_at to_at found_at detail evidence",
+    "bt_1s": f"bucket venue symbol {BARS}",
 }
 CANDLES = "interval_seconds open high low close volume quote_volume trades closed"
 PUBLIC_VIEWS = {
@@ -49,6 +51,7 @@ PUBLIC_VIEWS = {
     "orderbooks": "event_time received_at venue symbol market_id outcome update_id side price quantity",
     "order_book_snapshots": "event_time received_at venue symbol market_id outcome update_id side price quantity",
     "options_ohlcv": f"open_time received_at venue symbol base_asset expires_at option_type strike {CANDLES}",
+    **{f"bars_{width}": f"bucket instrument_id {BARS}" for width in ("1s", "1m", "1h")},
     "coverage_daily": "venue channel symbol day state hours broken_hours verified witnessed unverifiable broken paused newest_at",
 }
 
@@ -172,7 +175,8 @@ def test_views_show_what_their_names_say(fresh_database_url: str, query: Callabl
         "INSERT INTO coverage SELECT 'v', 'c', 1, TIMESTAMPTZ '2026-11-03 22:00+00' + n * INTERVAL '1 hour', state, n, 0, 0, 0, 0, NULL, now() "
         "FROM unnest(ARRAY['verified', 'broken', 'witnessed', 'verified']) WITH ORDINALITY s(state, n)"
     )
-    shown = {view: sorted(row[0] for row in query(f"SELECT symbol FROM {view}")) for view in PUBLIC_VIEWS}
+    named = [view for view in PUBLIC_VIEWS if not view.startswith("bars_")]
+    shown = {view: sorted(row[0] for row in query(f"SELECT symbol FROM {view}")) for view in named}
     assert shown == {
         "eth_option_quotes": ["ETH-25DEC26-3000-C"],
         "eth_option_trades": ["ETH-25DEC26-3000-C"],
@@ -278,3 +282,26 @@ def test_two_migrators_at_once_take_turns(empty_database: Callable[[], str]) -> 
     migrators = [subprocess.Popen(command, cwd=MIGRATIONS.parent, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     ends = [(migrator.communicate(timeout=60)[1], migrator.returncode) for migrator in migrators]
     assert [code for _, code in ends] == [0, 0], ends
+
+
+@pytest.mark.slow
+def test_days_that_were_recorded_before_are_known_afterwards(
+    migrate: Migrate, empty_database: Callable[[], str], revisions: list[str]
+) -> None:
+    url = empty_database()
+    migrate(url, revisions[revisions.index("0015") - 1])
+    with engine(url).begin() as connection:
+        connection.execute(
+            text("INSERT INTO instruments (venue, symbol, status, first_seen_at, updated_at) VALUES ('v', 'A', 's', now(), now())")
+        )
+        connection.execute(
+            text(
+                "INSERT INTO trades (event_at, received_at, instrument_id, trade_id, price, quantity, side) "
+                "SELECT at::timestamptz, now(), 1, 1, 1, 1, 1 FROM unnest(ARRAY['2026-11-03 00:00+00', '2026-11-04 23:59+00']) at"
+            )
+        )
+    migrate(url)
+    with engine(url).connect() as connection:
+        found = connection.execute(text("SELECT venue, kind, day::text, changes FROM recorded_days ORDER BY day")).all()
+    assert found == [("v", "trades", "2026-11-03", 0), ("v", "trades", "2026-11-04", 0)]
+    engine(url).dispose()

@@ -18,22 +18,60 @@ _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH|COPY|CREATE|ALTER|DROP|
 LOOKED_AT = ("core", "db", "streamers", "tasks", "venues", "ops", "celeryconfig")
 #: What takes the place of a name within a statement, where, and where it comes from.
 COMPOSED = {
+    "db.archive": {"sql('archived_until')"},
+    # COPY takes no parameters: names of db.datasets, our numbers of instruments, and times made from numbers.
+    "db.arrow": {
+        *("dataset.name", "', '.join(names)", "', '.join(COVERAGE.names)", "heard", "order"),
+        *("dataset.time", "dataset.received", "where(dataset.time, old)", "_text(span.as_of_us)"),
+        *("where(dataset.time, span)", "where('hour', span)", "select(dataset, span, wanted.names, ordered=ordered)"),
+        *("statement", "SORT_MEMORY", "STATEMENT_SECONDS"),
+    },
     "db.copy": {"kind.name", "names", "key", "conflict", "table", "'DESC' if kind.revises else 'ASC'"},  # core.records
+    # Names that the server has quoted, of tables and columns that are there; numbers of ours.
+    "db.backups.contents": {
+        *("table", "where"),
+        *(f"queries.sql('backup_{name}')" for name in ("tables", "hypertables", "chunks", "origin", "structure")),
+    },
+    "db.backups.dumping": {"LOCK_SECONDS", "', '.join(names)"},
+    "db.backups.restoring": {"sql.SQL(statement).format(*map(sql.Identifier, names))"},
+    "db.extension": {"queries.sql('make_dumpable')"},
     "db.coverage": {"sql('judge_coverage').replace('{table}', proof.table)"},  # a kind's name
     "db.gaps": {"kind.name", "one"},  # core.records
     "db.instruments": {"names", "column", "table"},  # core.records, INSTRUMENTS
     "db.markets": {"MARKETS.names"},
     "db.outages": {"_PLACE", "kind.name", "number"},  # core.records
+    "db.paper.facts": {"_MARKET", "_INSTRUMENT"},  # its own
+    "db.paper.store": {"table.name", "key.name", "', '.join(adapters)", "conflict", "sql('paper_profit')"},  # its own tables
+    "db.paper.report": {"sql(statement)"},  # its own parts
     "db.present": {"kind.name", "kind.sequence"},  # core.records
-    "db.queries": {"text(sql(name))", "sql(name)", "text(statement)", "statement"},  # .sql files beside it, a kind's name in them
+    # .sql files beside it, with a kind's name in them, or a table's and a column's of its own list
+    "db.queries": {"text(sql(name))", "sql(name)", "text(statement)", "statement", "sql('forget_records').format(table=table, at=at)"},
     "db.roles": {"role"},  # its own three
+    # its own names of tables
+    "db.rollups": {
+        "sql('take_stale_bars')",
+        "sql('roll_seconds')",
+        "sql('roll_bars').format(bars='bars_1m', source='bars_1s', width='1 minute')",
+        "sql('roll_bars').format(bars='bars_1h', source='bars_1m', width='1 hour')",
+    },
+    "db.storage": {  # core.records, core.storage, .sql files, constants
+        *("KINDS[chunk.table].name", "name", "at", "edge", "sql(name)", "_LOCKS"),
+    },
     "db.subscriptions": {"which"},  # one of two words
     "db.versions": {
         *("changes", "new", "old", "always", "types"),
         *("what.name", "what.names", "what.table", "what.history", "what.key"),
     },  # Described
     "db.witnesses": {"sql('witness_volumes')"},
+    # Panels of its own statements, which Grafana asks.
+    "ops.grafana.markets": {"_SIDES"},
+    "ops.grafana.venue": {"_CHAIN"},
     "ops.local.postgres": {"DATABASE", "_MUTE"},
+    "ops.paper.recorded": {"queries.sql(name)"},  # its own names
+    "ops.paper.replay": {"table"},  # its own list
+    # Names of our tables and columns, from its own list and db.tables.
+    "ops.rebuild.compare": {"statement", "_at(hour)", "', '.join([*columns, *names])", "name", "join", "venue"},
+    "ops.rebuild.target": {"statement"},  # the database's name as an identifier of psycopg2.sql
     "ops.verify.evidence": {"statement"},
     # COPY takes no parameters: names of its own, our numbers of instruments, and times made from numbers.
     "ops.verify.table": {

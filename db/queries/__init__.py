@@ -32,6 +32,26 @@ def offsets(url: str) -> dict[str, str]:
     return {row["stream"]: row["last_id"] for row in rows(url, "stream_offsets")}
 
 
+#: table -> the time from which it counts how old a row is; what has not ended has none.
+_RECORDS = {
+    "platform_health_logs": "checked_at",
+    "sessions": "ended_at",
+    "alerts": "ended_at",
+    "backfills": "ended_at",
+    "quarantine": "received_at",
+}
+
+
+def forget(url: str, seconds: float, most: int) -> dict[str, int]:
+    """Drop what the farm knew of itself so long ago, at most so many rows of each table; returns table -> how many went."""
+    gone = {}
+    for table, at in _RECORDS.items():
+        with engine(url).begin() as connection:
+            statement = text(sql("forget_records").format(table=table, at=at))
+            gone[table] = connection.execute(statement, {"seconds": seconds, "most": most}).rowcount
+    return gone
+
+
 def settle_silent(url: str, venue: str, channel: str, kind: Kind) -> int:
     """Instruments of a channel that never spoke and have since; returns how many. `kind`: what the channel's frames become."""
     statements = [sql("settle_silent_gaps").format(table=table) for table in (kind.name, kind.states) if table]

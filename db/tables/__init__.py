@@ -4,4 +4,4 @@ from sqlalchemy import MetaData
 
 metadata = MetaData()
 
-from db.tables import coverage, farm, instruments, market  # noqa: E402, F401  (they register themselves in metadata)
+from db.tables import archive, bars, coverage, farm, instruments, market, matching, paper, storage  # noqa: E402, F401  (they register themselves)

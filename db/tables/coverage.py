@@ -1,6 +1,6 @@
 """How whole the record is: what was asked for and when, and what each hour of it can be called."""
 
-from sqlalchemy import BigInteger, Boolean, Column, Float, Identity, Index, Integer, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, Date, Float, Identity, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from db.tables import metadata
@@ -82,4 +82,19 @@ coverage = Table(
     Column("newest_at", _AT, comment="venue's clock of the newest row of this hour; absent: none"),
     Column("computed_at", _AT, nullable=False, comment="our clock"),
     comment="what each hour of each instrument can be called; the five together are the time that was asked for, or read again later",
+)
+
+recorded_days = Table(
+    "recorded_days",
+    metadata,
+    Column("venue", Text, primary_key=True, comment="folder name below venues/"),
+    Column("kind", Text, primary_key=True, comment="table of market data"),
+    Column("day", Date, primary_key=True, comment="of event_at, in UTC"),
+    Column(
+        "changes", BigInteger, nullable=False, server_default=text("0"), comment="transactions that brought rows of it once it was over"
+    ),
+    Column(
+        "judgements", BigInteger, nullable=False, server_default=text("0"), comment="times its coverage was judged anew once it was over"
+    ),
+    comment="days that hold rows; what is exported is as new as its two counters",
 )

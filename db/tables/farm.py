@@ -223,10 +223,11 @@ platform_health_logs = Table(
     "platform_health_logs",
     metadata,
     Column("checked_at", _AT, primary_key=True, comment="our clock"),
+    Column("venue", Text, primary_key=True, server_default=text("''"), comment="folder name below venues/; empty: the farm as a whole"),
     Column("healthy", Integer, nullable=False, comment="1 healthy, 0 not"),
     Column("reasons", JSONB, nullable=False, comment="why not, in sentences"),
     Column("figures", JSONB, nullable=False, comment="rows, backlog, memory, disk at that moment"),
-    comment="one row a minute: was the farm well, and why not",
+    comment="one row a minute for the farm and one for each venue: was it well, and why not",
 )
 
 alerts = Table(
@@ -251,5 +252,5 @@ system_metadata = Table(
     Column("key", Text, primary_key=True, comment="name of the fact"),
     Column("value", JSONB, nullable=False, comment="the fact"),
     Column("updated_at", _AT, nullable=False, server_default=text("now()"), comment="our clock"),
-    comment="facts about this farm: edition, versions, heartbeats of the queues",
+    comment="facts about this farm: edition, versions and settings in force, heartbeats of the queues",
 )

@@ -25,7 +25,7 @@ def main() -> int:
     except SettingsError as exc:
         sys.stderr.write(f"{exc}\n")
         return 2
-    logs.configure(knobs.log_level)
+    logs.configure(knobs.log_level, knobs.log_format)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -12,6 +12,7 @@ from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Settings
 from db import queries
+from ops.alerting.archive import Archive
 from ops.alerting.judge import Reading
 from ops.alerting.rates import HourlyGrowth
 from ops.alerting.sources import Answer
@@ -33,6 +34,7 @@ class Witnesses:
         redis = redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS)
         self._board, self._journal = Board(redis, knobs.key_prefix), Journal(redis, knobs.key_prefix)
         self._failures, self._quarantined = HourlyGrowth(), HourlyGrowth()
+        self._archive = Archive(knobs)
 
     def asked(self) -> Mapping[str, Callable[[], Answer]]:
         return {
@@ -60,13 +62,26 @@ class Witnesses:
                 )
                 for row in queries.rows(url, "gaps_lately")
             },
+            "rollups_age_seconds": {
+                row["subject"]: self._age(now, row["caught_up_at"].timestamp(), "bars have been behind their rows for {:.0f} s")
+                for row in queries.rows(url, "rollups_caught_up")
+            },
+            **self._archive.look(now),
             "backup_age_hours": {
-                row["key"].partition(":")[2]: _old(now, row["updated_at"].timestamp())
+                row["key"].partition(":")[2]: _old(now, row["value"].get("at") or row["updated_at"].timestamp(), row["value"])
                 for row in queries.rows(url, "facts", prefix="backup:")
+            },
+            "export_age_hours": {
+                row["key"].partition(":")[2]: _unexported(now, row["updated_at"].timestamp())
+                for row in queries.rows(url, "facts", prefix="export:")
             },
             "risk_halt": {
                 row["key"].partition(":")[2]: Reading(float(bool(row["value"].get("reason"))), f"halted: {row['value'].get('reason')}")
                 for row in queries.rows(url, "facts", prefix="halt:")
+            },
+            "pair_suspended": {
+                f"pair {row['pair_id']}": Reading(1.0, f"{row['reason']} ({row['title_a']})")
+                for row in queries.rows(url, "pairs_suspended")
             },
         }
         return Answer(facts, {"rows": sum(row["rows"] for row in offsets)})
@@ -151,9 +166,16 @@ def _counts(counts: Mapping[str, int], words: str) -> Readings:
     return {subject: Reading(float(count), words.format(count)) for subject, count in counts.items()}
 
 
-def _old(now: float, at: float) -> Reading:
+def _old(now: float, at: float, value: Mapping[str, Any]) -> Reading:
+    """Of a backup that was made, of a proof that one can be restored, or of what has been awaited since and never came."""
     hours = max(0.0, now - at) / 3600
-    return Reading(hours, f"the last backup is {hours:.1f} hours old")
+    words = f"the last good one is {hours:.1f} hours old" if value.get("file") else f"there has been none for {hours:.1f} hours"
+    return Reading(hours, words + (f"; {value['trouble']}" if value.get("trouble") else ""))
+
+
+def _unexported(now: float, at: float) -> Reading:
+    hours = max(0.0, now - at) / 3600
+    return Reading(hours, f"closed days have not all been in their files for {hours:.1f} hours")
 
 
 def _down(program: ProgramState, running: set[str]) -> Reading:

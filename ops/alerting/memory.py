@@ -21,6 +21,8 @@ FILE = "alerts.json"
 MOST_UNRECORDED = 1_000
 #: Alerts that the day's word lists.
 MOST_FIRED = 50
+#: The watcher looks every few seconds; one that has not for so long does not look.
+BLIND_SECONDS = 330.0
 #: What makes a row worth writing again; a value that goes on growing does not.
 CHANGING = ("severity", "fired", "ended", "sent", "last_sent")
 
@@ -56,6 +58,16 @@ class Memory:
         if (before is None or before.fired is None) and len(self.fired) <= MOST_FIRED:
             words = f"{datetime.fromtimestamp(alert.fired, UTC):%m-%d %H:%M} {alert.rule} {alert.subject}: {alert.words}"
             self.fired.append(words if len(self.fired) < MOST_FIRED else "and more, which the table alerts has")
+
+
+def troubles(known: Memory, now: float) -> list[str]:
+    """Why a call for help might not be heard."""
+    found = [f"an alert does not reach {place}, and is sent again: {why}" for place, why in known.trouble.items()]
+    if known.given_up:
+        found.append(f"{known.given_up} messages were given up, as a place never took them: `./farm logs watcher` names them")
+    if now - known.looked_at > BLIND_SECONDS:
+        found.append(f"the watcher has not looked at the farm for {now - known.looked_at:.0f} s: `./farm logs watcher` shows what it says")
+    return found
 
 
 def _row(alert: Alert) -> tuple[object, ...]:

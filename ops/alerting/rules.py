@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import ROOT, SettingsError
-from core.timetable import SEVERITIES
+from core.timetable import SEVERITIES, seconds
 
 RUNBOOKS = ROOT / "ops" / "runbooks"
 #: What can be measured, and what of. ops/alerting/facts.py gathers them; what nobody tells of yet is measured nowhere and rings for nothing.
@@ -24,14 +24,18 @@ MEASURES = {
     "errors_per_hour": "failures of a task in the last hour",
     "quarantined_per_hour": "frames of a stream that could not be read, in the last hour",
     "gaps_per_hour": "gaps of a channel found in the last hour, without those that the venue planned",
+    "archive_behind_seconds": "age of the oldest journal entry of a channel that is not in the raw archive",
+    "archive_missed_per_hour": "journal entries of a stream that were trimmed before they were archived, in the last hour",
+    "upload_behind_hours": "since the oldest file of the archive was closed that is not in other storage",
     "disk_percent": "use of the disk under a folder of the farm",
     "memory_percent": "use of the machine's memory",
-    "backup_age_hours": "since a backup was recorded (fact backup:NAME)",
+    "rollups_age_seconds": "since rolling up had nothing left to do",
+    "export_age_hours": "since all closed days were exported (fact export:parquet)",
+    "backup_age_hours": "since a good backup was taken (subjects hourly, daily), or since a restored one was proven to be whole (proof)",
     "risk_halt": "1 while an engine is halted by its risk limits (fact halt:NAME with a reason)",
+    "pair_suspended": "1 for a confirmed pair of markets that the farm has suspended, until a person decides of it",
     "rules_unreadable": "1 while alerts.toml cannot be used; the rules read before it stay in force",
 }
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?) ?([smhd])")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _FIELDS = {"measure", "above", "severity", "for", "clear", "repeat", "only", "runbook", "enabled"}
 #: How often the watcher may look, in seconds.
@@ -77,10 +81,10 @@ def read(path: Path) -> Rules:
         raise SettingsError(f"{path} is missing: it says what to call for help about; take the one of the repository") from None
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise SettingsError(f"{path} cannot be read: {exc}") from exc
-    seconds = _duration(f"{path}: look_every", document.pop("look_every", Rules().look_seconds))
-    _check(_OFTENEST <= seconds <= _SELDOMEST, f"{path}: look_every", seconds, f"{_OFTENEST:.0f} s to {_SELDOMEST / 60:.0f} m")
+    look = _duration(f"{path}: look_every", document.pop("look_every", Rules().look_seconds))
+    _check(_OFTENEST <= look <= _SELDOMEST, f"{path}: look_every", look, f"{_OFTENEST:.0f} s to {_SELDOMEST / 60:.0f} m")
     found = [_rule(path, name, table) for name, table in document.items() if _enabled(f"{path}: {name}", table)]
-    return Rules(seconds, {rule.name: rule for rule in (*found, UNREADABLE)})
+    return Rules(look, {rule.name: rule for rule in (*found, UNREADABLE)})
 
 
 def _enabled(where: str, table: Any) -> bool:
@@ -114,10 +118,10 @@ def _duration(where: str, value: Any) -> float:
     """Seconds of `90 s`, `5 m`, `4 h`, `1 d`, or of a number of seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
         return float(value)
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    _check(match is not None, where, value, "a time such as '90 s', '5 m' or '4 h'")
-    assert match is not None
-    return float(match[1]) * _UNITS[match[2]]
+    try:
+        return seconds(str(value))
+    except ValueError:
+        raise SettingsError(f"{where}={value!r} cannot be used: give a time such as '90 s', '5 m' or '4 h'") from None
 
 
 def _check(ok: bool, where: str, value: object, wanted: str) -> None:

@@ -16,7 +16,7 @@ DEAF = frozenset({"disconnected", "frozen"})
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`strike` is a context: entering strikes, leaving heals. `told` is a pattern of what the farm must say of it (see watch.py), empty
-    where it must not even notice. `excused` are the causes of gaps that may explain a loss."""
+    where it may say nothing. `excused` are the causes of gaps that may explain a loss."""
 
     name: str
     what: str
@@ -96,9 +96,11 @@ class Verdict:
         }
 
 
-def judged(fault: Fault, losses: Losses, *, recovered: bool, reasons: tuple[str, ...] = ()) -> tuple[str, ...]:
+def judged(fault: Fault, losses: Losses, *, recovered: bool, reasons: tuple[str, ...] = (), unnoticed: bool = False) -> tuple[str, ...]:
     """What speaks against the farm, a sentence each; nothing when it has passed."""
     problems = []
+    if unnoticed:
+        problems.append(f"the farm said nothing of it: neither its logs, its status nor its tables matched {fault.told!r}")
     if not recovered:
         problems.append(f"not recovered within {fault.patience_seconds:g} s: {'; '.join(reasons) or 'no row was committed'}")
     if losses.lost:

@@ -159,7 +159,7 @@ class Run:
         except BROKEN as exc:
             self._brought_back()
             return Verdict(fault.name, hold_seconds, problems=(f"could not be had as wished: {exc}",))
-        return self._verdict(fault, time.monotonic() - struck if hold_seconds else 0.0)
+        return self._verdict(fault, time.monotonic() - struck if hold_seconds else 0.0, whole=hold_seconds >= fault.hold_seconds)
 
     def _stormed(self) -> Verdict:
         """Faults that overlap; whatever of it a fault cannot do because of another is left out."""
@@ -180,19 +180,23 @@ class Run:
             with suppress(*BROKEN):
                 stack.enter_context(blows[place].fault.strike(self._farm))
                 raging[place] = stack
-        whole = Fault(STORM, "", lambda _: ExitStack(), ".", excused=DEAF.union(*(blow.fault.excused for blow in blows)))
-        return self._verdict(whole, time.monotonic() - began)
+        raged = Fault(STORM, "", lambda _: ExitStack(), ".", excused=DEAF.union(*(blow.fault.excused for blow in blows)))
+        return self._verdict(raged, time.monotonic() - began, whole=True)
 
-    def _verdict(self, fault: Fault, held_seconds: float) -> Verdict:
+    def _verdict(self, fault: Fault, held_seconds: float, *, whole: bool) -> Verdict:
+        """`whole`: it was held for its time; one that was cut short may pass unnoticed."""
         recovered = self._recovered(fault.patience_seconds, rung=fault.rung)
-        detected, said = self._watch.first(fault.told) if fault.told else (None, "")
         reasons = tuple(self._watch.report["reasons"][:3])
         losses: Losses | None = None
+        problems: tuple[str, ...] = ()
         try:
             losses = self._losses()
-            problems = judged(fault, losses, recovered=recovered is not None, reasons=reasons)
         except (Unsettled, LedgerUnreadable, *BROKEN) as exc:
             recovered, problems = None, (f"cannot be judged: {exc}",)
+        detected, said = self._watch.first(fault.told) if fault.told else (None, "")
+        if losses is not None:
+            unnoticed = whole and bool(fault.told) and detected is None
+            problems = judged(fault, losses, recovered=recovered is not None, reasons=reasons, unnoticed=unnoticed)
         if recovered is None:
             self._brought_back()
         return Verdict(fault.name, held_seconds, detected, said, recovered, losses, problems)

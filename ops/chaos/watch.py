@@ -1,6 +1,7 @@
 """What the farm says of itself from a moment on, each saying with its time: restarts, `./farm status`, gaps, quarantine, logs.
 
-A saying is one line: `restart NAME`, `status REASON`, `gap CAUSE CHANNEL`, `quarantine REASON`, `log NAME LINE` (warnings and worse).
+A saying is one line: `restart NAME`, `status REASON`, `gap CAUSE CHANNEL`, `quarantine REASON`, `log NAME LINE` (warnings and worse, and what the
+supervisor's watchdog did).
 Each source is asked by a thread of its own, as a stopped server makes whoever asks it wait.
 """
 
@@ -21,9 +22,9 @@ from ops.local.errors import LocalError
 POLL_SECONDS = 0.25
 #: A status that has not been answered for so long is one too.
 STATUS_SECONDS = 20.0
-#: Of the programs that are watched; the sandbox is the venue, and Flower only looks on.
-UNHEARD = ("sandbox", "flower", "supervisord", "ringer", "second-beat")
-_GRAVE = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL|PANIC|Traceback)\b")
+#: Of the programs that are watched; the sandbox is the venue, and Flower and the console only look on.
+UNHEARD = ("sandbox", "flower", "console", "ringer", "second-beat")
+_GRAVE = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL|PANIC|Traceback)\b|WARN watchdog:")
 _MOST_LOG_BYTES = 4 << 20
 
 

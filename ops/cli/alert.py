@@ -8,20 +8,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from core import settings
 from core.settings import ROOT, Settings
 from ops.alerting import memory, rules
-from ops.alerting.memory import Memory
 from ops.alerting.notices import Notice, moment
 from ops.alerting.rules import MEASURES
 from ops.cli import environment, state
+from ops.cli.columns import Columns
 from ops.cli.console import err, out
 from ops.cli.errors import Refused
-
-#: The watcher looks every few seconds; one that has not for so long does not look.
-BLIND_SECONDS = 330.0
 
 
 class What(StrEnum):
@@ -35,7 +31,10 @@ def alert(
     measures: bool = typer.Option(False, "--measures", help="With rules: everything that a rule may be about."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Test who is told, list what calls for help, show the rules. `test` ends with 0 only when every place took the message."""
+    """Test who is told, list what calls for help, show the rules.
+
+    `test` ends with 0 only when every place took the message.
+    """
     home = environment.home()
     match what:
         case What.TEST:
@@ -43,7 +42,7 @@ def alert(
         case What.LIST:
             _list(home, as_json=as_json)
         case What.RULES:
-            _measures() if measures else _rules(_knobs(home))
+            _measures(as_json=as_json) if measures else _rules(_knobs(home), as_json=as_json)
 
 
 def _knobs(home: Path) -> Settings:
@@ -78,37 +77,32 @@ def _list(home: Path, *, as_json: bool) -> None:
         waiting, looked = len(known.waiting), known.looked_at
         print(json.dumps({"looked_at": looked, "firing": firing, "waiting": waiting, "trouble": known.trouble}, ensure_ascii=False))
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("severity", "rule", "subject", "since", "what", "runbook"):
-        table.add_column(name)
-    for one in known.firing:
-        table.add_row(one.severity, one.rule, one.subject, moment(one.since), one.words, f"ops/runbooks/{one.page}")
+    rows = [(one.severity, one.rule, one.subject, moment(one.since), one.words, f"ops/runbooks/{one.page}") for one in known.firing]
+    columns = ("severity", "rule", "subject", "since", "what", "runbook")
+    table = Columns(columns, rows, texts=columns[1:])
     out.print(table if known.firing else "nothing fires")
-    for problem in troubles(known, time.time()):
+    for problem in memory.troubles(known, time.time()):
         err.print(problem, style="red", markup=False)
 
 
-def troubles(known: Memory, now: float) -> list[str]:
-    """Why a call for help might not be heard."""
-    found = [f"an alert does not reach {place}, and is sent again: {why}" for place, why in known.trouble.items()]
-    if known.given_up:
-        found.append(f"{known.given_up} messages were given up, as a place never took them: `./farm logs watcher` names them")
-    if now - known.looked_at > BLIND_SECONDS:
-        found.append(f"the watcher has not looked at the farm for {now - known.looked_at:.0f} s: `./farm logs watcher` shows what it says")
-    return found
-
-
-def _rules(knobs: Settings) -> None:
+def _rules(knobs: Settings, *, as_json: bool) -> None:
     found = rules.read(ROOT / knobs.alerts_toml)
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in ("rule", "severity", "measure", "above", "for", "clear", "repeat", "only"):
-        table.add_column(name)
+    rows = []
     for rule in found.rules.values():
         times = [f"{seconds:g} s" for seconds in (rule.hold_seconds, rule.clear_seconds, rule.repeat_seconds)]
-        table.add_row(rule.name, rule.severity, rule.measure, f"{rule.above:g}", *times, rule.only)
-    out.print(table)
+        rows.append((rule.name, rule.severity, rule.measure, f"{rule.above:g}", *times, rule.only))
+    if as_json:
+        names = ("severity", "measure", "above", "hold_seconds", "clear_seconds", "repeat_seconds", "only")
+        told = [{"rule": rule.name, **{name: getattr(rule, name) for name in names}} for rule in found.rules.values()]
+        print(json.dumps({"rules": told}, ensure_ascii=False))
+        return
+    columns = ("rule", "severity", "measure", "above", "for", "clear", "repeat", "only")
+    out.print(Columns(columns, rows, texts=("rule", "measure", "only")))
 
 
-def _measures() -> None:
+def _measures(*, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps({"measures": dict(MEASURES)}, ensure_ascii=False))
+        return
     for name, meaning in MEASURES.items():
         out.print(f"{name}: {meaning}", markup=False)

@@ -11,15 +11,15 @@ from typing import Any
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from core import redisdb, settings
 from core.board import Board
 from core.settings import Settings
 from db import backfills, engine, queries
 from db.backfills import Job
-from ops.cli import environment
-from ops.cli.console import cell, err, out
+from ops.cli import complete, environment
+from ops.cli.columns import Columns
+from ops.cli.console import err, out
 from ops.cli.errors import Refused
 from venues import VENUES
 
@@ -33,22 +33,22 @@ _FIELDS = (
     "id",
     "venue",
     "channel",
-    "instruments",
     "state",
     "progress",
     "rows",
+    "reason",
+    "from_at",
+    "to_at",
+    "instruments",
     "requests",
     "lacking",
     "gap_id",
-    "from_at",
-    "to_at",
-    "reason",
 )
 
 
 def backfill(
-    venue: str | None = typer.Argument(None, help="As in farm.toml."),
-    channel: str | None = typer.Argument(None, help="A channel, or a poll such as that of the candles."),
+    venue: str | None = typer.Argument(None, help="As in farm.toml.", autocompletion=complete.venues),
+    channel: str | None = typer.Argument(None, help="A channel, or a poll such as that of the candles.", autocompletion=complete.past),
     since: str | None = typer.Option(None, "--from", help="Date or time, UTC unless it says otherwise: 2026-11-01, 2026-11-01T12:30."),
     until: str | None = typer.Option(None, "--to", help="Likewise; now when left out."),
     instruments: str | None = typer.Option(None, help="Symbols, comma between; those that are recorded when left out."),
@@ -57,10 +57,10 @@ def backfill(
     cancel: int | None = typer.Option(None, help="End the job of this number."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Read the past of a channel again, or for the first time. Only what is missing is asked for.
+    """Read the past of a channel, and watch it come.
 
-    The job is a row that a worker carries out: interrupt this command and it goes on, give it again and it shows the same job. Exit
-    status 0 only when all is there.
+    Again, or for the first time: only what is missing is asked for. The job is a row that a worker carries out: interrupt this command
+    and it goes on, give it again and it shows the same job. Exit status 0 only when all is there.
     """
     _, values = environment.current(environment.home())
     knobs = settings.load(values)
@@ -188,17 +188,15 @@ def _list(knobs: Settings, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"backfills": [document(row) for row in rows]}, ensure_ascii=False))
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in _FIELDS:
-        table.add_column(name.replace("_", " "))
+    told = []
     for row in rows:
         shown = row | {
             "progress": f"{row['progress']:.0%}",
             "from_at": f"{row['from_at']:%Y-%m-%d %H:%M}",
             "to_at": f"{row['to_at']:%Y-%m-%d %H:%M}",
         }
-        table.add_row(*(cell(shown[name]) for name in _FIELDS))
-    out.print(table)
+        told.append([shown[name] for name in _FIELDS])
+    out.print(Columns([name.replace("_", " ") for name in _FIELDS], told, texts=("channel", "from at", "to at", "reason")))
 
 
 def _cancel(knobs: Settings, number: int, *, as_json: bool) -> None:

@@ -35,9 +35,10 @@ def chaos(
     seed: int = typer.Option(1, help="Of the storm."),
     listed: bool = typer.Option(False, "--list", help="Name the faults, and strike nothing."),
 ) -> None:
-    """Strike a farm of its own with every fault, one after another and in a storm; the sandbox's ledger is the judge.
+    """Strike a farm of its own with every fault: it must lose nothing.
 
-    Exit status 0 only when nothing was lost and nothing stands there twice: what was sent into a dead socket must be within a gap that says so.
+    One after another and in a storm; the sandbox's ledger is the judge. Exit status 0 only when nothing was lost and nothing stands there
+    twice: what was sent into a dead socket must be within a gap that says so.
     The average load is taken to be the 500 events a second that `./farm up` plays.
     """
     if listed:

@@ -20,7 +20,10 @@ def bench(
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
     quick: bool = typer.Option(False, "--quick", help="Shorten the long run of memory_growth, which then meets no bar."),
 ) -> None:
-    """Measure the farm's speed against its bars, on servers of the benchmark's own."""
+    """Measure the farm's speed against its bars.
+
+    On servers of the benchmark's own. Exit status 0 only when every bar is met.
+    """
     if not (ROOT / "bench" / "__main__.py").exists():
         raise Refused("The benchmarks are not in this checkout: bench/ is missing.")
     if quick:
@@ -30,7 +33,10 @@ def bench(
 
 
 def test(context: typer.Context) -> None:
-    """Run the tests, on servers of their own; arguments are pytest's. Without any, all of them, several files side by side."""
+    """Run the tests, on servers of their own; arguments are pytest's.
+
+    Without any, all of them, several files side by side.
+    """
     # A farm that runs beside, or servers of the user's, are none of the tests' business.
     clean = {name: value for name, value in os.environ.items() if not environment.is_setting(name)}
     os.chdir(ROOT)

@@ -6,13 +6,13 @@ from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 
 import typer
-from rich.table import Table
 
 from core import settings
 from core.capability import Capability, of
-from ops.cli import environment, hours, strip
+from ops.cli import complete, environment, hours, strip
 from ops.cli import replicas as by_replica
 from ops.cli.backfill import moment_of
+from ops.cli.columns import Columns
 from ops.cli.console import out
 from ops.cli.errors import Refused
 from ops.cli.hours import Question
@@ -23,8 +23,10 @@ SHOWN, LONGEST = timedelta(hours=24), timedelta(days=366)
 
 
 def coverage(
-    venue: str | None = typer.Argument(None, help="As in farm.toml; all when left out."),
-    channel: str | None = typer.Argument(None, help="A channel of the venue, or a poll whose past was read."),
+    venue: str | None = typer.Argument(None, help="As in farm.toml; all when left out.", autocompletion=complete.venues),
+    channel: str | None = typer.Argument(
+        None, help="A channel of the venue, or a poll whose past was read.", autocompletion=complete.channels
+    ),
     instrument: str | None = typer.Argument(None, help="A symbol, or a pattern as of a shell: 'ETH-*-[CP]'."),
     since: str | None = typer.Option(None, "--from", help="Date or time, UTC unless it says otherwise: 2026-11-01, 2026-11-01T12:30."),
     until: str | None = typer.Option(None, "--to", help="Likewise; now when left out."),
@@ -33,7 +35,10 @@ def coverage(
     replicas: bool = typer.Option(False, "--replicas", help="What each replica missed, when and why, and who had it."),
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
-    """Say of each hour whether it is whole, and what proves that; `verified` is proven, `clean` has no known loss."""
+    """Say of each hour whether it is whole, and what proves that.
+
+    `verified` is proven, `clean` has no known loss.
+    """
     if matrix:
         _matrix(as_json=as_json)
         return
@@ -77,9 +82,5 @@ def _matrix(*, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"matrix": [asdict(one) for one in found]}))
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for field in fields(Capability):
-        table.add_column(field.name)
-    for one in found:
-        table.add_row(*(value.replace("`", "") for value in asdict(one).values()))
-    out.print(table)
+    names = [field.name for field in fields(Capability)]
+    out.print(Columns(names, [[value.replace("`", "") for value in asdict(one).values()] for one in found], texts=names))

@@ -22,7 +22,10 @@ REDIS_SECONDS = 5.0
 def down(
     timeout: float = typer.Option(60.0, min=0, help="Wait at most so many seconds for the journal to be written."),
 ) -> None:
-    """Stop the farm: streamers flush, the journal is written to the end, then the rest stops."""
+    """Stop the farm in order, so that nothing is lost.
+
+    Streamers flush, the journal is written to the end, then the rest stops.
+    """
     home = environment.home()
     with one_at_a_time(home):
         began = time.monotonic()

@@ -13,13 +13,13 @@ from ops.cli.errors import Refused
 from ops.cli.state import State
 
 #: A port is set by hand as FARM_<NAME>_PORT; these are taken otherwise, or the next free ones.
-DEFAULT_PORTS = {"postgres": 54329, "redis": 63799, "sandbox": 18080, "flower": 5555}
+DEFAULT_PORTS = {"postgres": 54329, "redis": 63799, "sandbox": 18080, "flower": 5555, "console": 8000, "health": 8080}
 
 _SETTINGS = {field.name.upper() for field in fields(Settings) if "meaning" in field.metadata}
 #: What each venue may have: endpoints, and a login (the state that keeps it is for the owner only).
 _OF_A_VENUE = ("_WS_URL", "_REST_URL", "_ARCHIVE_URL", "_CLIENT_ID", "_CLIENT_SECRET", "_KEY_ID", "_PRIVATE_KEY_FILE")
 #: They go with DATABASE_URL: another one of it means another database.
-_SAME_DATABASE = ("DATABASE_OWNER_URL", "DATABASE_READER_URL")
+_SAME_DATABASE = ("DATABASE_OWNER_URL", "DATABASE_READER_URL", "DATABASE_BACKUP_URL", "DATABASE_DRILL_URL")
 _LINE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from core.private import NotPrivate
 from core.redisdb import RedisError
 from core.settings import SettingsError
+from db.backups import BackupError
 from ops.local.errors import LocalError
 
 
@@ -31,6 +32,8 @@ def sentence(exc: BaseException) -> tuple[str, int] | None:
     match exc:
         case Refused():
             return str(exc), exc.status
+        case BackupError():
+            return str(exc), 1
         case LocalError():
             return str(exc), 1
         case NotPrivate():

@@ -7,7 +7,7 @@ import typer
 from sqlalchemy.engine import make_url
 
 from core import settings
-from ops.cli import environment
+from ops.cli import complete, environment
 from ops.cli.errors import Refused
 from ops.cli.plan import RUNTIME
 from ops.local import tree
@@ -16,7 +16,7 @@ from ops.local.supervision import layout_of
 
 
 def logs(
-    name: str = typer.Argument(help="A program, as `./farm status` names it, or supervisord."),
+    name: str = typer.Argument(help="A program, as `./farm status` names it, or supervisord.", autocompletion=complete.programs),
     follow: bool = typer.Option(False, "-f", "--follow", help="Go on with what is added."),
     lines: int = typer.Option(50, "-n", "--lines", min=0, help="So many last lines."),
 ) -> None:
@@ -34,7 +34,7 @@ def psql(
     context: typer.Context,
     write: bool = typer.Option(False, "--write", help="As the owner of the tables, who may change everything."),
 ) -> None:
-    """Open psql on the farm's database, for reading; arguments are psql's."""
+    """Open psql on the database, for reading; arguments are psql's."""
     _, values = environment.current(environment.home())
     knobs = settings.load(values)
     url = make_url(knobs.migration_url if write else knobs.reading_url)

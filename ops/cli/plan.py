@@ -10,6 +10,9 @@ from db import roles
 from ops.cli import ports
 from ops.cli.errors import Refused
 from ops.cli.state import State
+from ops.console.security import LOOPBACK, objection
+from ops.local import tree
+from ops.local.accounts import place
 from ops.local.runtime import ensure_runtime
 from ops.local.server import Server, require_room
 from ops.local.servers import describe_postgres, describe_redis, prepare_postgres, prepare_redis
@@ -21,8 +24,6 @@ RUNTIME = ROOT / ".farm" / "runtime"
 
 
 DEFAULT_RATE = 500.0
-#: Reached from this machine alone.
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Wish:
     live: bool = False
     venues: tuple[str, ...] | None = None
     rate: float = DEFAULT_RATE
+    pairs: int = 0  # questions that two of the simulated venues both list
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Plan:
 
 def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, running: set[str], say: Say) -> Plan:
     """Decide and prepare; `running` are programs of this farm that run already and keep their ports. Raises Refused, LocalError, SettingsError."""
-    for name in {"DATABASE_OWNER_URL", "DATABASE_READER_URL"} & set(given) if "DATABASE_URL" not in given else ():
+    for name in {"DATABASE_OWNER_URL", "DATABASE_READER_URL", "DATABASE_BACKUP_URL"} & set(given) if "DATABASE_URL" not in given else ():
         raise Refused(f"{name} is set and DATABASE_URL is not: set it too, or neither.", status=2)
     # A venue on request is collected where it is asked for by name.
     knobs = settings.load({**given, "FARM_VENUES": ",".join(wish.venues)} if wish.venues else given)
@@ -55,10 +57,14 @@ def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, 
         )
     if "," in knobs.flower_password or {",", ":"} & set(knobs.flower_user):
         raise Refused("FLOWER_USER and FLOWER_PASSWORD cannot be used: leave out commas, and colons of the name.", status=2)
+    if words := objection(knobs):
+        raise Refused(words, status=2)
     venues = chosen_venues(wish, knobs)
     sandboxed = () if wish.live else tuple(venue for venue in venues if not _elsewhere(venue, given))
+    if wish.pairs and len(sandboxed) < 2:
+        raise Refused("--pairs needs two simulated venues that list pairs: name them with --venues, see sandbox/README.md.", status=2)
     wanted = [name for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")) if variable not in given]
-    names = [*wanted, *(["sandbox"] if sandboxed else []), "flower"]
+    names = [*wanted, *(["sandbox"] if sandboxed else []), "flower", "console", "health"]
     remembered = dict(known.ports) if known else {}
     kept = {name: remembered[name] for name in names if name in running and name in remembered}
     chosen = kept | ports.choose([name for name in names if name not in kept], given, remembered, say)
@@ -90,6 +96,9 @@ def environment_of(
     for server in servers:
         urls |= _roles(server.url) if server.name == "postgres" else {"REDIS_URL": server.url}
     folders = [str(server.data) for server in servers if server.name == "postgres"]
+    own = {"DATABASE_FOLDER": folders[0]} if folders else {}
+    if servers:  # the runtime is there, for whichever of them
+        own["POSTGRES_PROGRAMS"] = str(place(RUNTIME.absolute()) / tree.PROGRAMS)
     endpoints, logins = {}, {}
     for venue in sandboxed:
         endpoints[f"{venue.upper()}_WS_URL"] = f"ws://127.0.0.1:{sandbox_port}/{venue}"
@@ -99,15 +108,17 @@ def environment_of(
         if "private_key" in VENUES[venue].login:  # made by the sandbox; the user's own is for the real venue
             logins[f"{venue.upper()}_KEY_ID"] = "sandbox"
             logins[f"{venue.upper()}_PRIVATE_KEY_FILE"] = str(home / "sandbox" / "keys" / f"{venue}.pem")
-    return {**endpoints, **urls, **({"DATABASE_FOLDER": folders[0]} if folders else {}), **given, **logins, "FARM_HOME": str(home)}
+    return {**endpoints, **urls, **own, **given, **logins, "FARM_HOME": str(home)}
 
 
 def _roles(url: str) -> dict[str, str]:
-    """Our own database, as those who make its tables, write rows and read them see it; over its socket none of them has a password."""
+    """Our own database, as those who make its tables, write rows, read them and restore them see it; over its socket none of them has a password."""
     return {
         "DATABASE_URL": roles.url_of(url, roles.WRITER),
         "DATABASE_OWNER_URL": url,
         "DATABASE_READER_URL": roles.url_of(url, roles.READER),
+        "DATABASE_BACKUP_URL": roles.url_of(url, roles.BACKUP),
+        "DATABASE_DRILL_URL": url,
     }
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import ROOT, Settings
+from db import roles
 from ops.cli.state import State
 from ops.local.programs import Program
 from ops.local.server import Server
@@ -25,8 +26,10 @@ WATCHER_NAME = "watcher"
 
 #: The workers have nothing to tell each other, and Flower is content with a sign of life every ten seconds: a quiet farm costs little.
 _WORKER_OPTIONS = ("--without-gossip", "--without-mingle", "-E", "--heartbeat-interval", "10")
-#: For migrations, for those who look, for Flower, which is given it in its own words, and for the watcher alone.
-_WITHHELD = ("DATABASE_OWNER_URL", "DATABASE_READER_URL", "FLOWER_PASSWORD", "ALERT_URLS")
+#: For who makes backups and restores them, and copies files to other storage.
+_OF_KEEPERS = ("DATABASE_BACKUP_URL", "DATABASE_DRILL_URL", "BACKUP_AGE_IDENTITY_FILE", "S3_KEY_ID", "S3_SECRET_KEY")
+#: For migrations, for those who look, for Flower, which is given it in its own words, for the console, for the watcher alone, and for keepers.
+_WITHHELD = ("DATABASE_OWNER_URL", "DATABASE_READER_URL", "FLOWER_PASSWORD", "CONSOLE_PASSWORD", "ALERT_URLS", *_OF_KEEPERS)
 #: celeryconfig's soft shutdown, and time to finish the transaction. What is killed after it has lost nothing: its rows are not committed, and
 #: the next drain reads them again.
 WORKER_STOP_SECONDS = 20
@@ -34,7 +37,7 @@ STREAMER_STOP_SECONDS = 15
 #: Silence after which a program is taken for stuck and killed. A streamer turns four times a second; beyond its bound stands a busy
 #: machine. A worker, and the schedule more so, may wait for several answers of a Redis that does not give any, each for 20 s.
 _STREAMER_SILENT_SECONDS, _WORKER_SILENT_SECONDS, _BEAT_SILENT_SECONDS, _FLOWER_SILENT_SECONDS = 30, 90, 120, 120
-_WATCHER_SILENT_SECONDS = 120
+_WATCHER_SILENT_SECONDS, _CONSOLE_SILENT_SECONDS = 120, 60
 #: Memory of one process, several times what it holds under load; a worker's child is replaced after its task long before
 #: (worker_max_memory_per_child).
 _MOST_BYTES, _WRITERS_MOST_BYTES = 2**30, 2 * 2**30
@@ -51,23 +54,30 @@ def environment_of(state: State) -> dict[str, str]:
     return {name: value for name, value in state.environment.items() if name not in _WITHHELD}
 
 
-def of_farm(home: Path, state: State, knobs: Settings, rate: float) -> list[Program]:
+def _given(state: State, names: Sequence[str]) -> dict[str, str]:
+    return {name: state.environment[name] for name in names if name in state.environment}
+
+
+def of_farm(home: Path, state: State, knobs: Settings, rate: float, pairs: int = 0) -> list[Program]:
     """Everything but the servers."""
     environment = environment_of(state)
-    found = [_sandbox(home, state, rate)] if state.sandboxed else []
+    found = [_sandbox(home, state, rate, pairs)] if state.sandboxed else []
     found += [
         _worker("writers", ("writers",), knobs.writer_groups, environment, most_bytes=_WRITERS_MOST_BYTES),
-        _worker("collectors", ("metadata", "snapshots"), 2, environment),
-        _worker("maintenance", ("backfill", "maintenance"), 1, environment, nice=_BEHIND),
+        # Trading on paper keeps one of its processes for as long as pairs are confirmed, and costs none of its own until then.
+        _worker("collectors", ("metadata", "snapshots", "paper"), 3, environment),
+        _worker("maintenance", ("backfill", "maintenance"), 1, environment | _given(state, _OF_KEEPERS), nice=_BEHIND),
         _celery("beat", ("beat",), environment, silent_seconds=_BEAT_SILENT_SECONDS),
         _flower(state, knobs),
+        _console(state, knobs),
     ]
     found += [streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
     return [*found, _watcher(state)]
 
 
-def _sandbox(home: Path, state: State, rate: float) -> Program:
+def _sandbox(home: Path, state: State, rate: float, pairs: int) -> Program:
     options = {"root": home / "sandbox", "port": state.ports["sandbox"], "rate": f"{rate:g}", "symbols": SANDBOX_SYMBOLS}
+    options |= {"pairs": pairs} if pairs else {}
     argv = [sys.executable, "-m", "sandbox", "--venues", ",".join(state.sandboxed)]
     for name, value in options.items():
         argv += [f"--{name}", str(value)]
@@ -81,16 +91,15 @@ def _worker(name: str, queues: Sequence[str], processes: int, environment: Mappi
 
 
 def _celery(name: str, argv: Sequence[str], environment: Mapping[str, str], **over: Any) -> Program:
-    whole = [sys.executable, "-m", "celery", "-A", "tasks", *argv]
+    whole = [sys.executable, "-m", "celery", "--quiet", "-A", "tasks", *argv]  # its banner is no line of a log
     return Program(name, whole, ROOT, environment, stage=CONTROL, **{"most_bytes": _MOST_BYTES, **over})
 
 
 def _watcher(state: State) -> Program:
     """Who is told is its business alone: the URLs hold passwords."""
-    urls = {name: value for name, value in state.environment.items() if name == "ALERT_URLS"}
     argv = [sys.executable, "-m", "ops.alerting"]
     bounds: dict[str, Any] = {"silent_seconds": _WATCHER_SILENT_SECONDS, "most_bytes": _MOST_BYTES}
-    return Program(WATCHER_NAME, argv, ROOT, {**environment_of(state), **urls}, stage=WATCHER, **bounds)
+    return Program(WATCHER_NAME, argv, ROOT, {**environment_of(state), **_given(state, ("ALERT_URLS",))}, stage=WATCHER, **bounds)
 
 
 def _flower(state: State, knobs: Settings) -> Program:
@@ -102,6 +111,25 @@ def _flower(state: State, knobs: Settings) -> Program:
     watched = {"silent_seconds": _FLOWER_SILENT_SECONDS, "greeting": Greeting(port, b"GET /healthcheck HTTP/1.0\r\n\r\n")}
     bounds = watched if knobs.flower_address in ("127.0.0.1", "localhost", "0.0.0.0") else {}
     return _celery("flower", ("flower", f"--address={knobs.flower_address}", f"--port={port}", *options), environment, **bounds)
+
+
+def _console(state: State, knobs: Settings) -> Program:
+    ports = [state.ports["console"], state.ports["health"]]
+    environment = {**environment_of(state), "FARM_CONSOLE_PORTS": ",".join(map(str, ports)), **_given(state, ("CONSOLE_PASSWORD",))}
+    environment |= _as_reader(state)
+    # The watchdog greets the loopback alone.
+    greeting = Greeting(ports[0], b"GET /health/live HTTP/1.0\r\n\r\n")
+    watched: dict[str, Any] = {"silent_seconds": _CONSOLE_SILENT_SECONDS, "greeting": greeting}
+    bounds = watched if knobs.console_address in ("127.0.0.1", "localhost", "0.0.0.0") else {}
+    argv = [sys.executable, "-m", "ops.console"]
+    return Program("console", argv, ROOT, environment, stage=CONTROL, most_bytes=_MOST_BYTES, **bounds)
+
+
+def _as_reader(state: State) -> dict[str, str]:
+    """Our own database is asked by the console's role; of another one, by who may read it where the user said so."""
+    if "DATABASE_FOLDER" in state.environment:
+        return {"DATABASE_URL": roles.url_of(state.environment["DATABASE_URL"], roles.CONSOLE)}
+    return {"DATABASE_URL": state.environment["DATABASE_READER_URL"]} if "DATABASE_READER_URL" in state.environment else {}
 
 
 def streamer_name(venue: str, replica: str) -> str:

@@ -6,14 +6,13 @@ from datetime import datetime
 from math import inf
 from typing import Any
 
-from rich.table import Table
-
 from core import settings
 from db import queries
 from db.moments import micros
 from db.replicas import Hearing, Outage, missed
 from ops.cli import environment
-from ops.cli.console import cell, out
+from ops.cli.columns import Columns
+from ops.cli.console import out
 from ops.cli.programs import STAND_IN
 
 #: The newest of them; a farm that has more is told so.
@@ -108,10 +107,6 @@ def _text(at: datetime | None) -> str | None:
     return None if at is None else at.isoformat()
 
 
-def _table(rows: Sequence[Row]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for name in rows[0] if rows else ("no replica has missed anything",):
-        table.add_column(name.replace("_", " "))
-    for row in rows:
-        table.add_row(*(cell(" ".join(value) if isinstance(value, list) else value) for value in row.values()))
-    return table
+def _table(rows: Sequence[Row]) -> Columns:
+    names = [name.replace("_", " ") for name in rows[0]] if rows else ["no replica has missed anything"]
+    return Columns(names, [[" ".join(value) if isinstance(value, list) else value for value in row.values()] for row in rows], texts=names)

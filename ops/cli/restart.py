@@ -29,7 +29,10 @@ REDIS_SECONDS = 5.0
 
 
 def restart() -> None:
-    """Start the streamers anew without a hole: one replica after the other, or while a stand-in records."""
+    """Start the streamers anew without a hole in the data.
+
+    One replica after the other, or while a stand-in records.
+    """
     home = environment.home()
     with one_at_a_time(home):
         if not is_running(home):

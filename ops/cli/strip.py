@@ -27,6 +27,8 @@ WIDEST = max(map(len, CELLS)) + 1
 #: An hour is all broken from this share of its time on.
 ALL = 0.5
 LISTED = 40
+#: Of a name and what is told of it; beyond, that stands on a line of its own.
+WIDE = 74
 
 
 def render(found: dict[str, Any], now: datetime) -> RenderableType:
@@ -62,7 +64,8 @@ def _channel(channel: dict[str, Any], since: datetime, until: datetime) -> Itera
         f"clean {_percent(channel['clean'])}",
         f"newest {newest.astimezone(UTC):%m-%d %H:%M:%S}" if newest else "no row",
     ]
-    yield Text(name, style="bold").append(f"  {', '.join(told)}", style="not bold")
+    apart = "\n  " if len(name) + sum(map(len, told)) > WIDE else "  "
+    yield Text(name, style="bold").append(f"{apart}{', '.join(told)}", style="not bold")
     yield from _strip(channel, since, until)
     if channel["behind"]:
         streams = ", ".join(channel["behind"][:3]) + (" and others" if len(channel["behind"]) > 3 else "")
@@ -83,11 +86,12 @@ def _strip(channel: dict[str, Any], since: datetime, until: datetime) -> Iterato
         line, listed = Text(f"  {day}"), list(of_day)
         line.append(" " * listed[0].hour)
         for moment in listed:
-            line.append(*CELLS[_cell(hours.get(moment), judged is not None and moment + HOUR > judged)])
+            line.append(*CELLS[cell_of(hours.get(moment), open_end=judged is not None and moment + HOUR > judged)])
         yield line
 
 
-def _cell(hour: dict[str, Any] | None, open_end: bool) -> str:
+def cell_of(hour: dict[str, Any] | None, *, open_end: bool) -> str:
+    """A key of CELLS. `open_end`: it goes on, or has not been judged to its end."""
     if hour is None:
         return "not judged yet" if open_end else "not asked for"
     whole = hour["verified"] + hour["witnessed"] + hour["unverifiable"] + hour["broken"]

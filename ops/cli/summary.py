@@ -34,6 +34,7 @@ def places(home: Path, state: State) -> list[tuple[str, str]]:
         found.append(("Redis", _address(state.environment["REDIS_URL"], state.ports.get("redis"))))
     if state.sandboxed:
         found.append(("sandbox", f"http://127.0.0.1:{state.ports['sandbox']}/control/summary, ledger in {home / 'sandbox' / 'ledger'}"))
+    found.append(("console", f"http://127.0.0.1:{state.ports.get('console', 0)}"))
     found.append(("Flower", f"http://127.0.0.1:{state.ports.get('flower', 0)}"))
     found.append(("logs", str(layout_of(home).logs)))
     return found

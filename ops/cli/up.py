@@ -5,8 +5,8 @@ from pathlib import Path
 
 import typer
 
-from db import roles
-from ops.cli import environment, landing, migrate, plan, probe, programs, state, summary
+from db import extension, roles
+from ops.cli import complete, environment, landing, migrate, plan, probe, programs, state, summary
 from ops.cli.console import err, say, step
 from ops.cli.plan import DEFAULT_RATE, Plan, Wish
 from ops.cli.turn import one_at_a_time
@@ -21,15 +21,19 @@ ROWS_SECONDS = 90.0
 
 def up(
     live: bool = typer.Option(False, "--live", help="Collect from the real venues; the sandbox plays them otherwise."),
-    venues: str | None = typer.Option(None, help="Venues to collect, comma between; default: those of farm.toml."),
+    venues: str | None = typer.Option(
+        None, help="Venues to collect, comma between; default: those of farm.toml.", autocompletion=complete.venues
+    ),
     rate: float = typer.Option(DEFAULT_RATE, min=0, help="Market events per second of each venue that the sandbox plays."),
+    pairs: int = typer.Option(0, min=0, help="Questions that two simulated venues both list, see sandbox/README.md."),
 ) -> None:
     """Start the farm; returns when rows are landing.
 
     DATABASE_URL and REDIS_URL, in the environment or in .env, name servers of your own to use. FARM_POSTGRES_PORT,
-    FARM_REDIS_PORT, FARM_SANDBOX_PORT and FARM_FLOWER_PORT fix a port.
+    FARM_REDIS_PORT, FARM_SANDBOX_PORT, FARM_FLOWER_PORT, FARM_CONSOLE_PORT and FARM_HEALTH_PORT fix a port.
     """
-    wish = Wish(live, tuple(name.strip() for name in venues.split(",") if name.strip()) if venues is not None else None, rate)
+    chosen = tuple(name.strip() for name in venues.split(",") if name.strip()) if venues is not None else None
+    wish = Wish(live, chosen, rate, pairs)
     given = environment.given()
     home = environment.home(given)
     with one_at_a_time(home):
@@ -62,7 +66,7 @@ def _start(home: Path, wish: Wish, given: dict[str, str], known: list[ProgramSta
         probe.require_answers(made.knobs, given)
         probe.require_alerts(made.knobs)
         state.save(home, made.state)
-    whole = [*programs.of_servers(made.servers), *programs.of_farm(home, made.state, made.knobs, wish.rate)]
+    whole = [*programs.of_servers(made.servers), *programs.of_farm(home, made.state, made.knobs, wish.rate, wish.pairs)]
     with step("servers"):
         start_daemon(home, whole, say)
         start_programs(home, [server.name for server in made.servers])
@@ -71,9 +75,11 @@ def _start(home: Path, wish: Wish, given: dict[str, str], known: list[ProgramSta
         for server in made.servers:
             server.wait_ready(SERVER_SECONDS)
     with step("schema"):
+        if any(server.name == "postgres" for server in made.servers):
+            extension.make_dumpable(made.knobs.migration_url)
         migrate.upgrade(made.state.environment)
         if any(server.name == "postgres" for server in made.servers):
-            for role in (roles.WRITER, roles.READER, roles.CONSOLE):
+            for role in (roles.WRITER, roles.READER, roles.CONSOLE, roles.BACKUP):
                 roles.let_in(made.knobs.migration_url, role)
     before = landing.rows_landed(made.knobs.database_url)
     with step("programs"):

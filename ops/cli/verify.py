@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from rich.table import Table
 
 from core import redisdb, settings
 from core.board import Board
 from core.journal import Journal
 from ops.cli import environment
+from ops.cli.columns import Columns
 from ops.cli.console import err, out
 from ops.cli.errors import Refused, sentence
 from ops.verify import ledger
@@ -28,7 +28,10 @@ def verify(
     as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
     timeout: float = typer.Option(60.0, min=0, help="Wait at most so many seconds until everything sent is written."),
 ) -> None:
-    """Compare what the sandbox gave to open sockets with what is stored: every row, every value. Exit status 0 only when all is there."""
+    """Compare what the sandbox sent with what is stored, value by value.
+
+    The sandbox's ledger says what it gave to open sockets. Exit status 0 only when all is there.
+    """
     began = time.monotonic()
     try:
         verdicts = _verdicts(environment.home(), timeout)
@@ -73,13 +76,12 @@ def _verdicts(home: Path, timeout_seconds: float) -> dict[str, dict[str, Verdict
 
 
 def _show(verdicts: dict[str, dict[str, Verdict]], seconds: float, *, ok: bool) -> None:
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("venue", "kind", *COLUMNS):
-        table.add_column(column.replace("_", " "), justify="left" if column in ("venue", "kind") else "right")
-    for venue, kinds in verdicts.items():
-        for kind, verdict in kinds.items():
-            table.add_row(venue, kind, *(f"{verdict.figures()[column]:,}" for column in COLUMNS))
-    out.print(table)
+    rows = [
+        (venue, kind, *(f"{verdict.figures()[column]:,}" for column in COLUMNS))
+        for venue, kinds in verdicts.items()
+        for kind, verdict in kinds.items()
+    ]
+    out.print(Columns(("venue", "kind", *(column.replace("_", " ") for column in COLUMNS)), rows, texts=("kind",)))
     for kinds in verdicts.values():
         for verdict in kinds.values():
             for example in verdict.examples:

@@ -1,4 +1,4 @@
-"""The package files of the embedded servers, fetched once per machine and kept outside the checkout.
+"""Debian's package files of the embedded servers, or of tools for checks, fetched once per machine and kept outside the checkout.
 
 A complete cache is proven by its manifest (each file with its SHA-256); it is then used without asking the mirror.
 """
@@ -18,8 +18,6 @@ from ops.local.locks import exclusive
 from ops.local.platforms import Platform, require_tools
 from ops.local.sources import APT_FOLDER, KEYRINGS, archive_keyrings, debian_mirrors, host_sources
 
-SUITE = "trixie"
-WANTED = ("postgresql-17", "postgresql-17-timescaledb", "redis-server")
 # What an installed Debian needs around the servers and the programs themselves never open: the JIT compiler (jit=off),
 # perl and its wrappers, account and start-up tools, translations. 96 packages of 95 MB become 57 of 44 MB.
 _LEFT_OUT = (
@@ -29,7 +27,32 @@ _LEFT_OUT = (
     "libpam-modules", "libdb5", "libgdbm", "systemd", "udev", "dbus", "openssl-provider",
 )  # fmt: skip
 _MIRRORS_TRIED = 3
-_ROOM_NEEDED = 200_000_000
+
+
+def is_wanted(package: str) -> bool:
+    return not package.startswith(_LEFT_OUT) and not package.endswith("-perl") and package != "openssl"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`wanted` with what they depend on, of that only what is `kept`; `words`: what they are, in a sentence. `place`: a folder of the cache."""
+
+    suite: str
+    wanted: tuple[str, ...]
+    words: str
+    place: str
+    kept: Callable[[str], bool]
+    room_bytes: int
+
+
+SERVERS = Selection(
+    "trixie",
+    ("postgresql-17", "postgresql-17-timescaledb", "redis-server"),
+    "PostgreSQL, TimescaleDB and Redis",
+    place="",
+    kept=is_wanted,
+    room_bytes=200_000_000,
+)
 
 
 @dataclass(frozen=True)
@@ -48,15 +71,20 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "tapefarm"
 
 
-def is_wanted(package: str) -> bool:
-    return not package.startswith(_LEFT_OUT) and not package.endswith("-perl") and package != "openssl"
-
-
 class PackageCache:
-    """The package files of one suite and architecture under the cache folder."""
+    """The package files of one selection and architecture under the cache folder."""
 
-    def __init__(self, folder: Path, platform: Platform, *, apt_folder: Path = APT_FOLDER, keyrings: Path = KEYRINGS) -> None:
-        self._folder = folder / f"{SUITE}-{platform.architecture}"
+    def __init__(
+        self,
+        folder: Path,
+        platform: Platform,
+        selection: Selection = SERVERS,
+        *,
+        apt_folder: Path = APT_FOLDER,
+        keyrings: Path = KEYRINGS,
+    ) -> None:
+        self._selection = selection
+        self._folder = folder / selection.place / f"{selection.suite}-{platform.architecture}"
         self._platform = platform
         self._apt_folder = apt_folder
         self._keyrings = keyrings
@@ -84,12 +112,12 @@ class PackageCache:
     def _fetched(self, say: Callable[[str], None]) -> list[Package]:
         require_tools()
         mirrors = debian_mirrors(host_sources(self._apt_folder))[:_MIRRORS_TRIED]
-        keyrings = archive_keyrings(self._keyrings, release=SUITE)
+        keyrings = archive_keyrings(self._keyrings, release=self._selection.suite)
         if not mirrors:
             raise RuntimeUnavailable("No Debian mirror is configured in this system's apt sources.")
         if not keyrings:
             raise RuntimeUnavailable("The Debian archive keyring is not installed (package debian-archive-keyring).")
-        _require_room(self._folder)
+        _require_room(self._folder, self._selection.room_bytes)
         shutil.rmtree(self._debs, ignore_errors=True)
         self._debs.mkdir(parents=True)
         debs = self._fetch_from_first(mirrors, keyrings, say)
@@ -108,11 +136,11 @@ class PackageCache:
     def _fetch(self, mirror: str, keyrings: list[Path], say: Callable[[str], None]) -> list[Deb]:
         state = self._folder / "apt"
         shutil.rmtree(state, ignore_errors=True)
-        apt = PrivateApt(state, mirror=mirror, suite=SUITE, architecture=self._platform.architecture, keyrings=keyrings)
+        apt = PrivateApt(state, mirror=mirror, suite=self._selection.suite, architecture=self._platform.architecture, keyrings=keyrings)
         try:
-            say("asking the host's Debian mirror for PostgreSQL, TimescaleDB and Redis")
+            say(f"asking the host's Debian mirror for {self._selection.words}")
             apt.update()
-            debs = [deb for deb in apt.plan(WANTED) if is_wanted(deb.package)]
+            debs = [deb for deb in apt.plan(self._selection.wanted) if self._selection.kept(deb.package)]
             total = sum(deb.size for deb in debs) // 1_000_000
             say(f"fetching {len(debs)} packages, {total} MB")
             names = [deb.package for deb in debs]
@@ -127,7 +155,7 @@ class PackageCache:
             raise RuntimeBuildFailed(f"apt-get fetched all but {', '.join(missing)}; try again.")
         files = {deb.file: _sha256(self._debs / deb.file) for deb in debs}
         draft = self._manifest.with_suffix(".new")
-        draft.write_text(json.dumps({"suite": SUITE, "files": files}, indent=1))
+        draft.write_text(json.dumps({"suite": self._selection.suite, "files": files}, indent=1))
         draft.replace(self._manifest)
 
     def _size(self) -> int:
@@ -144,8 +172,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _require_room(folder: Path) -> None:
+def _require_room(folder: Path, room_bytes: int) -> None:
     free = shutil.disk_usage(folder).free
-    if free < _ROOM_NEEDED:
-        wanted = _ROOM_NEEDED // 1_000_000
-        raise DiskFull(f"{folder} has {free // 1_000_000} MB left and the packages need {wanted} MB; free some room.")
+    if free < room_bytes:
+        raise DiskFull(f"{folder} has {free // 1_000_000} MB left and the packages need {room_bytes // 1_000_000} MB; free some room.")

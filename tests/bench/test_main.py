@@ -12,7 +12,19 @@ from bench.figures import Bar, Figure
 NAMES = {
     *("drain_vs_copy", "wire_vs_copy", "quotes_vs_cryptofeed", "trades_vs_cryptofeed"),
     *("lag_500_p50", "lag_500_p99", "lag_5000_p50", "lag_5000_p99", "lag_20000_p50", "lag_20000_p99"),
-    *("streamer_us_per_frame", "book_changes_per_s", "backfill_vs_copy", "lag_filling_p99", "memory_growth", "idle_cpu"),
+    *(
+        "streamer_us_per_frame",
+        "book_changes_per_s",
+        "opportunity_lag",
+        "backfill_vs_copy",
+        "lag_filling_p99",
+        "rollup_cpu",
+        "memory_growth",
+        "console_health",
+        "console_page",
+        "idle_cpu",
+    ),
+    *("bars_from_files", "quotes_from_files", "bars_from_database", "export_seconds", "export_memory"),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bench import backfill, drain, idle, lag, lag_filling, memory, streamer, wire
+from bench import backfill, console, drain, export, idle, lag, lag_filling, memory, opportunity, reading, rollups, streamer, wire
 from bench.farms import farm
 from bench.figures import Figure
 from bench.servers import Lab
@@ -42,8 +42,32 @@ def test_lag_while_the_past_is_read(lab: Lab) -> None:
     assert is_well_formed(figures, "lag_filling_p99")
 
 
+def test_opportunities(lab: Lab) -> None:
+    figures = opportunity.measure(lab, rate=200, markets=6, windows=1, seconds=5.0, warm_seconds=0.5)
+    assert is_well_formed(figures, "opportunity_lag")
+
+
+def test_rollups(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rollups, "ROWS", 10_000)
+    assert is_well_formed(rollups.measure(lab, minutes=1), "rollup_cpu")
+
+
 def test_streamer(lab: Lab) -> None:
     assert is_well_formed(streamer.measure(lab, rate=500, pairs=1, seconds=0.5, warm_seconds=0.5), "streamer_us_per_frame")
+
+
+def test_console(lab: Lab) -> None:
+    assert is_well_formed(console.measure(lab, instruments=20, rate=100, asks=3, pause_seconds=0), "console_health", "console_page")
+
+
+def test_reading(lab: Lab) -> None:
+    assert is_well_formed(reading.from_files(lab, symbols=3, seconds=50, quotes=300, runs=1), "bars_from_files", "quotes_from_files")
+    assert is_well_formed(reading.from_database(lab, symbols=3, seconds=50, runs=1), "bars_from_database")
+
+
+def test_export(lab: Lab) -> None:
+    assert is_well_formed(figures := export.measure(lab, rows=3_000, symbols=3), "export_seconds", "export_memory")
+    assert not any(figure.met for figure in figures) and "SHORTENED" in figures[0].how
 
 
 def test_a_whole_farm_watched_for_memory_and_cpu() -> None:

@@ -116,3 +116,30 @@ def test_less_than_every_login_has_is_not_believed(make: Make) -> None:
 def test_where_there_is_no_bucket_none_is_made(make: Make) -> None:
     make().allow(30, 200)
     assert spent(make(), 1) == 80
+
+
+def test_what_is_left_is_told_and_spends_nothing(make: Make) -> None:
+    budget = make()
+    assert budget.left(NOW_MS) == 1
+    budget.spend("x", 20, NOW_MS)
+    assert budget.left(NOW_MS) == budget.left(NOW_MS) == 0.75
+    budget.heed(80, NOW_MS)
+    assert budget.left(NOW_MS) == 0
+    assert budget.left(NOW_MS + 60_000) == 1
+
+
+def test_what_is_left_of_a_bucket_comes_back_by_the_second(make: Make) -> None:
+    budget = make(bucket=True)
+    budget.spend("x", 40, NOW_MS)
+    assert budget.left(NOW_MS) == 0
+    assert budget.left(NOW_MS + 2_500) == pytest.approx(0.5)
+    budget.allow(20, 100)  # twice as fast, and twice as much
+    assert budget.left(NOW_MS + 2_500) == pytest.approx(0.5)
+    assert budget.left(NOW_MS + 10_000) == pytest.approx(1, abs=0.001)
+
+
+def test_while_it_is_paused_nothing_is_left(make: Make) -> None:
+    budget = make()
+    budget.pause(5, NOW_MS)
+    assert budget.left(NOW_MS) == 0
+    assert budget.left(NOW_MS + 5_001) == 1

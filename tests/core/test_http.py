@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
+from core import metrics
 from core.http import Http, Refused, ReplyTooLarge, TryLater, explained, retry_after_seconds
 from core.venue import Limits, Request, Universe, Venue
 from tests.core.conftest import NOW_NS, Answer, Clock, Server
@@ -338,3 +340,21 @@ def test_retry_after(text: str | None, expected: float | None) -> None:
 )
 def test_what_an_error_says(body: bytes, expected) -> None:
     assert explained(body, "reason") == expected
+
+
+def test_every_request_is_counted_by_its_status(server: Server, make, counted: Callable[..., list[float]]) -> None:
+    server.answers["/bad"] = Answer(404)
+    for path in ("/x", "/x", "/bad"):
+        with suppress(Refused):
+            make().fetch(get(path))
+    with pytest.raises(TryLater):
+        make("http://127.0.0.1:1").fetch(get())
+    assert [counted(metrics.REST_REQUESTS, "demo", status) for status in ("200", "404", "none")] == [[2], [1], [1]]
+
+
+def test_what_was_not_sent_is_no_request(make, counted: Callable[..., list[float]]) -> None:
+    make().fetch(get(weight=80))
+    with pytest.raises(TryLater, match="spent"):
+        make().fetch(get(weight=80))
+    assert counted(metrics.REST_REQUESTS, "demo", "200") == [1]
+    assert counted(metrics.REST_REQUESTS, "demo", "none") == []

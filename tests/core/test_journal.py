@@ -14,6 +14,7 @@ from core import journal, redisdb
 from core.journal import START, Entry, Header, Journal, JournalError, StreamName, Wiped, decode_entry, id_order
 
 STREAM, OTHER = StreamName("somewhere", "trade"), StreamName("somewhere", "trade", "1", "b")
+ABSENT = StreamName("somewhere", "nothing")
 AT = 1_795_300_000_000_000
 
 
@@ -203,6 +204,23 @@ def test_the_oldest_that_waits_says_since_when(log: Journal, redis_client: redis
         redis_client.xadd(f"{key_prefix}:journal:{STREAM}", {"x": "y"}, id=f"{(now - age) * 1000}-0")
     waited = [log.waited_seconds(STREAM, offset) for offset in (START, f"{(now - 90) * 1000}-0", f"{(now - 30) * 1000}-0")]
     assert waited == [pytest.approx(90, abs=10), pytest.approx(30, abs=10), 0]
+
+
+def test_what_waits_in_many_streams_is_asked_at_once(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:
+    now = int(redis_client.time()[0])  # type: ignore[index]
+    for number in range(100):
+        redis_client.xadd(f"{key_prefix}:journal:{STREAM}", {"x": "y"}, id=f"{(now - 200 + 2 * number) * 1000}-0")
+    put(log, b"0", stream=OTHER)
+
+    def waiting(committed: int) -> tuple[int, float]:
+        found = log.waiting({STREAM: f"{(now - 200 + 2 * committed) * 1000}-0", OTHER: START, ABSENT: START})
+        assert found[OTHER][0] == 1 and found[ABSENT] == (0, 0.0)
+        return found[STREAM]
+
+    assert waiting(-1) == (100, pytest.approx(200, abs=10)), "nothing is committed"
+    assert waiting(89) == (10, pytest.approx(20, abs=10)), "what is held for the archive does not wait"
+    assert waiting(49) == (pytest.approx(50, abs=2), pytest.approx(100, abs=10)), "many are estimated by time"
+    assert waiting(99) == (0, 0.0)
 
 
 def test_nothing_is_appended_when_one_entry_is_refused(log: Journal, redis_client: redisdb.Client, key_prefix: str) -> None:

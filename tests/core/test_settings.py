@@ -91,7 +91,7 @@ def test_what_to_collect(farm_toml) -> None:  # type: ignore[no-untyped-def]
             "[venues.a]\nsymbls = ['X']",
             r"venues\.a=\['symbls'\] cannot be used: give only enabled, on_request, channels, symbols, top and universe",
         ),
-        ("[venue.a]\n", r"=\['venue'\] cannot be used: give only \[venues\.NAME\] tables"),
+        ("[venue.a]\n", r"=\['venue'\] cannot be used: give only \[venues\.NAME\] and \[storage\.TABLE\] tables"),
         ("[venues.a]\nsymbols = 'BTCUSDT'", r"venues\.a\.symbols='BTCUSDT' cannot be used: give a list of names"),
         ("[venues.a]\nchannels = [1]", r"venues\.a\.channels=\[1\] cannot be used: give a list of names"),
         ("[venues.a]\nsymbols = ['']", r"give a list of names"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.timetable import Quiet, cron, is_due, quiet
+from core.timetable import Quiet, cron, is_due, quiet, seconds
 
 
 def at(text: str) -> datetime:
@@ -69,8 +69,8 @@ def test_however_often_one_looks_it_is_due_as_often_as_its_minute_comes(steps: l
     assert DAILY
     now = last = begin = at("2026-11-22T00:00:00")
     told = 0
-    for seconds in steps:
-        now += timedelta(seconds=seconds)
+    for step in steps:
+        now += timedelta(seconds=step)
         if is_due(DAILY, last, now):
             told, last = told + 1, now
     nines = sum(begin < at(f"2026-11-{22 + day}T09:00:00") <= now for day in range(4))
@@ -103,3 +103,16 @@ def test_what_is_no_quiet_hour(text: str) -> None:
 
 def test_no_quiet_hours() -> None:
     assert quiet("") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("90 s", 90), ("5m", 300), ("1.5 h", 5400), ("1 d", 86400), ("7 days", 604_800), ("1 hour", 3600)]
+)
+def test_a_length_of_time_is_read_in_short_and_in_words(text: str, found: float) -> None:
+    assert seconds(text) == found
+
+
+@pytest.mark.parametrize("text", ["", "soon", "-1 s", "7", "7 weeks", "1 d 2 h", "1e3 s", "7 dayss"])
+def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no length of time"):
+        seconds(text)

@@ -85,7 +85,7 @@ def test_a_stream_has_one_last_check(fresh_database_url: str, query: Query) -> N
 
 def test_health_is_one_row_a_check(fresh_database_url: str, query: Query) -> None:
     for healthy in (1, 0):
-        queries.run(fresh_database_url, "record_health", healthy=healthy, reasons='["ü"]', figures='{"rows": 1}')
+        queries.run(fresh_database_url, "record_health", venue="", healthy=healthy, reasons='["ü"]', figures='{"rows": 1}')
     assert query("SELECT healthy, reasons, figures FROM platform_health_logs ORDER BY checked_at") == [
         (1, ["ü"], {"rows": 1}),
         (0, ["ü"], {"rows": 1}),

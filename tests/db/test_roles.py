@@ -15,7 +15,7 @@ from core.records import KINDS, TRADES
 from db import copy, engine, roles
 from ops.local.servers import Postgres, Servers
 
-ROLES = (roles.WRITER, roles.READER, roles.CONSOLE)
+ROLES = (roles.WRITER, roles.READER, roles.CONSOLE, roles.BACKUP)
 NOW_US = 1_790_000_000_000_000
 Query = Callable[..., list[tuple[Any, ...]]]
 
@@ -85,7 +85,7 @@ def test_nobody_but_the_owner_changes_what_the_database_is(fresh_database_url: s
             cursor.execute(statement)
 
 
-@pytest.mark.parametrize("role", [roles.READER, roles.CONSOLE])
+@pytest.mark.parametrize("role", [roles.READER, roles.CONSOLE, roles.BACKUP])
 def test_who_reads_reads_everything_and_writes_nothing(fresh_database_url: str, query: Query, role: str) -> None:
     query("INSERT INTO instruments (venue, symbol, status, first_seen_at, updated_at) VALUES ('v', 'A', 'open', now(), now())")
     query("INSERT INTO trades SELECT now(), now(), instrument_id, 1, 1, 1, 1 FROM instruments")
@@ -112,7 +112,12 @@ def test_a_statement_of_who_reads_has_a_bound(fresh_database_url: str) -> None:
             cursor.execute("SELECT current_setting('statement_timeout'), current_setting('idle_in_transaction_session_timeout')")
             bounds[role] = cursor.fetchone()
     # A writer has the server's own.
-    assert bounds == {roles.WRITER: ("1h", "10min"), roles.READER: ("15min", "10min"), roles.CONSOLE: ("15s", "30s")}
+    assert bounds == {
+        roles.WRITER: ("1h", "10min"),
+        roles.READER: ("15min", "10min"),
+        roles.CONSOLE: ("15s", "30s"),
+        roles.BACKUP: ("1h", "10min"),  # and its programs take them off
+    }
 
 
 def test_what_later_migrations_make_is_covered(fresh_database_url: str, query: Query) -> None:

@@ -28,7 +28,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(300)]
 
 RATE = "60"
 ZSTD = re.escape(b"\x28\xb5\x2f\xfd")
-WRITER, READER, FLOWER, CLIENT = "wr1ter-hidden", "r3ader-hidden", "fl0wer-hidden", "cl1ent-hidden"
+WRITER, READER, BACKUP, FLOWER, CLIENT = "wr1ter-hidden", "r3ader-hidden", "b4ckup-hidden", "fl0wer-hidden", "cl1ent-hidden"
+CONSOLE = "c0nsole-hidden"
 SECRET_SETTINGS = {field.name.upper() for field in fields(Settings) if field.metadata.get("secret")}
 
 
@@ -69,15 +70,21 @@ def guarded(
     assert isinstance(servers.postgres.server, Postgres)
     owner = make_url(servers.tcp_database_url).set(database=make_url(empty_database()).database).render_as_string(hide_password=False)
     migrate(owner)
-    for role, password in ((roles.WRITER, WRITER), (roles.READER, READER)):
+    for role, password in ((roles.WRITER, WRITER), (roles.READER, READER), (roles.BACKUP, BACKUP)):
         roles.let_in(owner, role, password)
     environ = {
         "DATABASE_URL": roles.url_of(owner, roles.WRITER, WRITER),
         "DATABASE_OWNER_URL": owner,
         "DATABASE_READER_URL": roles.url_of(owner, roles.READER, READER),
+        "DATABASE_BACKUP_URL": roles.url_of(owner, roles.BACKUP, BACKUP),
+        "DATABASE_DRILL_URL": owner,
+        "POSTGRES_PROGRAMS": str(Path(servers.postgres.server.argv[0]).parent),
         "REDIS_URL": servers.redis_url,
         "BROKER_URL": servers.redis_url.removesuffix("/0") + "/1",
         "FLOWER_PASSWORD": FLOWER,
+        "CONSOLE_PASSWORD": CONSOLE,
+        "S3_KEY_ID": "s3k3y-hidden",
+        "S3_SECRET_KEY": "s3cr3t-hidden",
         "ALERT_URLS": mails.url,
         "DERIBIT_CLIENT_ID": "me",
         "DERIBIT_CLIENT_SECRET": CLIENT,
@@ -147,6 +154,19 @@ def test_no_secret_is_shown_by_flower(guarded: Guarded) -> None:
         guarded.none_in(answer.content, page)
 
 
+def test_no_secret_is_told_by_the_console(guarded: Guarded) -> None:
+    base, login = f"http://127.0.0.1:{guarded.farm.port('console')}", ("farm", CONSOLE)
+    assert requests.get(f"{base}/health", timeout=10).status_code == 401
+    schema = requests.get(f"{base}/openapi.json", auth=login, timeout=30).json()
+    pages = ["/docs", *(path for path in schema["paths"] if "{" not in path)]
+    for page in pages:
+        with requests.get(base + page, auth=login, timeout=30, stream=True) as answer:
+            assert answer.status_code in (200, 422), page
+            if "event-stream" not in answer.headers["content-type"]:
+                guarded.none_in(answer.content, page)
+    assert {"/health", "/api/components", "/api/tasks"} <= set(pages)
+
+
 def test_no_secret_is_in_the_database(guarded: Guarded) -> None:
     url = make_url(guarded.environ["DATABASE_OWNER_URL"])
     dump = subprocess.run(
@@ -173,7 +193,16 @@ def test_no_secret_was_ever_written_to_redis(guarded: Guarded) -> None:
 
 
 def test_no_secret_is_told_by_a_command(guarded: Guarded) -> None:
-    for words in (("status", "--json"), ("status",), ("up",), ("coverage",), ("backfill", "--list"), ("psql", "-c", "\\conninfo")):
+    for words in (
+        ("status", "--json"),
+        ("status",),
+        ("up",),
+        ("coverage",),
+        ("backfill", "--list"),
+        ("backup", "--now", "daily"),
+        ("backup", "--drill"),
+        ("psql", "-c", "\\conninfo"),
+    ):
         done = guarded.farm.run(*words)
         assert done.returncode == 0, done.stderr
         guarded.none_in((done.stdout + done.stderr).encode(), words)

@@ -138,16 +138,33 @@ def test_a_lost_cursor_repeats_and_loses_nothing(tmp_path: Path) -> None:
         assert drained(opened) == records(5)
 
 
+@contextmanager
+def refusing_disk() -> Iterator[None]:
+    """A file size limit stands in for a full disk: the write fails in the middle of the seventh record."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6 * (HEAD + 12) + 3, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
+def test_a_disk_that_refuses_is_told_once_and_once_when_it_takes_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "streamers.spool")
+    with spool(tmp_path) as opened:
+        with refusing_disk():
+            for _ in range(100):
+                assert opened.append(records(10)) == 0
+        for _ in range(2):
+            opened.append(records(1))
+    assert [record.message.split(" folder=")[0] for record in caplog.records] == ["spool cannot be written", "spool can be written again"]
+
+
 def test_a_disk_that_refuses_keeps_what_was_safe(tmp_path: Path) -> None:
-    """A file size limit stands in for a full disk: the write fails in the middle of a record."""
     with spool(tmp_path) as opened:
         opened.append(records(5))
-        old = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (6 * (HEAD + 12) + 3, old[1]))
-        try:
+        with refusing_disk():
             assert opened.append(records(5, 5)) == 0
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, old)
         assert opened.append(records(1, 5)) == 1
         assert drained(opened) == records(6)
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ import pytest
 from core import journal as journals
 from core import redisdb, settings
 from core.board import Board
+from core.held import Held
 from core.journal import Journal, StreamName
 from core.settings import Settings
 from db import backfills, engine
+from ops.rebuild import run, target
+from ops.rebuild.run import Range
 from tasks import backfill, resources
 from tasks.drain import Drain, Turn
 from tasks.lag import Lag
@@ -70,6 +74,7 @@ def farm(fresh_database_url: str, redis_url: str, key_prefix: str) -> Settings:
         key_prefix=key_prefix,
         writer_groups=1,
         farm_home="/nonexistent/farm",  # a real one beside the checkout is no business of a test's
+        archive="off",  # what is committed is trimmed at once
     )
 
 
@@ -130,7 +135,7 @@ def worker(farm: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
             monkeypatch.setenv(name, value)
         _forget()
 
-    set_up(DATABASE_URL=farm.database_url, REDIS_URL=farm.redis_url, KEY_PREFIX=farm.key_prefix)
+    set_up(DATABASE_URL=farm.database_url, REDIS_URL=farm.redis_url, KEY_PREFIX=farm.key_prefix, ARCHIVE=farm.archive)
     yield set_up
     with suppress(Exception):
         resources._redis().close()
@@ -197,3 +202,29 @@ def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 def market(past: Sandbox, worker: Callable[..., None]) -> Sandbox:
     worker(BINANCE_REST_URL=f"{past.http}/binance")
     return past
+
+
+# --- the raw archive --------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def recording(farm: Settings, journal: Journal, board: Board, redis_client: redisdb.Client, key_prefix: str, tmp_path: Path) -> Any:
+    from tests.tasks.recording import Recording
+
+    on = dataclasses.replace(farm, archive="on", farm_data=str(tmp_path))
+    return Recording(on, journal, board, Held(redis_client, key_prefix))
+
+
+@pytest.fixture
+def rebuilt(recording: Any, query: Query) -> Iterator[Callable[..., str]]:
+    """(name) -> URL of a database that was made of the archive; dropped after the test."""
+    made = []
+
+    def make(name: str, *, again: bool = False, wanted: Range | None = None) -> str:
+        made.append(name)
+        url = target.make(recording.farm.migration_url, name, again=again)
+        run.rebuild(recording.farm, url, wanted or Range(0, 4_000_000_000_000_000))
+        target.finish(recording.farm.migration_url, name)
+        return url
+
+    yield make
+    for name in made:
+        query(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')

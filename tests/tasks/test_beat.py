@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from core import redisdb
+from core.board import Board
 from tasks.beat import LEASE_SECONDS, LOOK_SECONDS
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -73,6 +74,13 @@ def beats(redis_url: str, key_prefix: str, redis_client: redisdb.Client, tmp_pat
     for process in made.running:
         process.kill()
         process.wait()
+
+
+def test_when_each_entry_rang_last_is_told(beats: Beats, redis_client: redisdb.Client, key_prefix: str) -> None:
+    began, board = time.time(), Board(redis_client, key_prefix)
+    beats.sent_by(beats.start())
+    until(lambda: {f"drain-{group}" for group in range(GROUPS)} <= set(board.rung()))
+    assert all(began < at <= time.time() for at in board.rung().values())
 
 
 def test_the_second_waits_until_the_first_is_killed(beats: Beats) -> None:

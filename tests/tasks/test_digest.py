@@ -88,7 +88,7 @@ def rows(work: Work) -> list[tuple[int, int, float]]:
 def test_frames_become_rows_in_order_with_both_clocks() -> None:
     work, received = digest(reader(), Log().data(trade(1), trade(1, "ETHUSDT")).data(trade(2)).take())
     assert rows(work) == [(1, 1, 100.5), (2, 1, 100.5), (1, 2, 100.5)]
-    assert [len(times) for times in received] == [1 + 1, 1]  # the first entry proves the connection and stands alone
+    assert [len(times) for times in received.frames] == [1 + 1, 1]  # the first entry proves the connection and stands alone
     assert work.rows[0][1]["event_at"].tolist() == [(T + 1) * 1000] * 2
     assert work.step.counts.rows == work.step.counts.frames == 3
     assert (work.step.before, work.step.after.last_id) == ("0-0", f"{T}-2")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from core import journal as journals
-from core import redisdb
+from core import metrics, redisdb
 from core.board import Board
 from core.journal import Journal, StreamName
 from core.records import BOOK_CHANGES, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES
@@ -211,12 +211,15 @@ def test_a_redis_out_of_memory_is_trimmed_though_it_keeps_no_books(
 
 
 def test_a_hole_in_the_numbers_is_a_gap_and_doubts_the_books_until_the_next_state(
-    journal: Journal, board: Board, drained: Callable[..., None], query: Query
+    journal: Journal, board: Board, drained: Callable[..., None], query: Query, counted: Callable[..., list[float]]
 ) -> None:
     socket = Socket(journal, BOOK, "c")
     socket.send(b"1 state 0.40 5", b"2 change 0.40 1")
+    drained()
+    assert counted(metrics.BOOK_MISMATCHES, "tiny", "book") == []
     socket.send(b"5 change 0.40 1")
     drained()
+    assert counted(metrics.BOOK_MISMATCHES, "tiny", "book") == [1]
     assert board.resyncs([str(BOOK)]) == {str(BOOK): [""]}
     socket.send(b"6 change 0.45 1", b"7 state 0.44 1")
     drained()

@@ -40,6 +40,7 @@ def _farm(home: Path, database: str = "") -> Settings:
 def test_a_disk_that_holds_both_is_told_once(tmp_path: Path) -> None:
     (found,) = machine.disks(_farm(tmp_path, str(tmp_path)))
     assert found["path"] == str(tmp_path) and 0 <= found["used"] <= 1 and found["free_bytes"] > 0
+    assert found["used_bytes"] > 0
 
 
 def test_a_folder_that_is_not_there_is_left_out(tmp_path: Path) -> None:

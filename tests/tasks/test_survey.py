@@ -12,6 +12,7 @@ from core.board import Board
 from core.journal import Journal, StreamName
 from core.settings import Collect, Settings
 from core.venue import Channel
+from db.backups import facts
 from tasks import survey
 from venues import VENUES
 
@@ -119,3 +120,13 @@ def test_one_replica_that_is_down_is_said_and_does_not_make_the_farm_unwell(
     place = f"{NAME}:rare:0:"
     found = tuple([text.removeprefix(place).strip() for text in texts] for texts in replicas(wanted, known, **ages))
     assert found == (reasons, notices)
+
+
+def test_a_backup_that_failed_is_said_and_does_not_make_the_farm_unwell(farm: Settings, journal: Journal, board: Board) -> None:
+    knobs = dataclasses.replace(farm, collect={})
+    facts.look(knobs, 1000.0)
+    facts.failed(knobs, "daily", "There is no pg_dump here.")
+    facts.failed(knobs, "proof", "no key")
+    found = survey.survey(knobs, board, journal)
+    assert found["notices"] == ["the last daily backup failed: There is no pg_dump here.", "the last drill failed: no key"]
+    assert found["reasons"] == [] and found["backups"]["hourly"]["at"] == 1000.0

@@ -88,18 +88,45 @@ def test_quarantine_counts_what_is_new(witnesses: Witnesses, offset: Callable[..
     assert witnesses.database().facts["quarantined_per_hour"][str(STREAM)].value == 3
 
 
+def test_it_is_told_since_when_bars_are_behind(witnesses: Witnesses, query: Query) -> None:
+    query("UPDATE rolled_bars SET caught_up_at = now() - INTERVAL '2000 seconds'")
+    assert witnesses.database().facts["rollups_age_seconds"]["bars"].value == pytest.approx(2000, abs=60)
+
+
 def test_backups_and_halts_are_measured_once_somebody_tells_of_them(witnesses: Witnesses, fact: Callable[..., None]) -> None:
     facts = witnesses.database().facts
     assert facts["backup_age_hours"] == facts["risk_halt"] == {}
     fact("backup:daily", 3600 * 30)
     fact("halt:paper", 0, '{"reason": "loss of the day"}')
     fact("halt:other", 0, '{"reason": null}')
+    fact("backup:proof", 0, json.dumps({"at": time.time() - 3600 * 200, "file": None, "trouble": "no key"}))
+    fact("backup:hourly", 0, json.dumps({"at": time.time() - 3600 * 5, "file": "hourly.dump", "trouble": ""}))
     facts = witnesses.database().facts
     assert facts["backup_age_hours"]["daily"].value == pytest.approx(30, abs=0.1)
+    assert facts["backup_age_hours"]["proof"].value == pytest.approx(200, abs=0.1)
+    assert facts["backup_age_hours"]["proof"].words == "there has been none for 200.0 hours; no key"
+    assert facts["backup_age_hours"]["hourly"].words == "the last good one is 5.0 hours old"
     assert {name: (reading.value, reading.words) for name, reading in facts["risk_halt"].items()} == {
         "paper": (1.0, "halted: loss of the day"),
         "other": (0.0, "halted: None"),
     }
+
+
+def test_pairs_that_the_farm_has_suspended_wait_for_a_person(witnesses: Witnesses, query: Query) -> None:
+    query(
+        "INSERT INTO markets (venue, market_id, title, status, outcomes, first_seen_at, updated_at) "
+        "SELECT v, m, 'Rain?', CASE m WHEN 'over' THEN 'resolved' ELSE 'active' END, '[]', now(), now() "
+        "FROM unnest(ARRAY['a', 'b']) v, unnest(ARRAY['rules', 'hand', 'over', 'fine']) m"
+    )
+    query(
+        "INSERT INTO contract_matches (pair_id, market_key_a, market_key_b, state, proposed_at, decided_at, decided_by, reason) "
+        "SELECT p.pair_id, a.market_key, b.market_key, p.state, now(), now(), p.by, 'the rules have changed' "
+        "FROM (VALUES (1, 'rules', 'suspended', 'farm'), (2, 'hand', 'suspended', 'ada'), (3, 'over', 'suspended', 'farm'), "
+        "(4, 'fine', 'rejected', 'farm')) p (pair_id, market_id, state, by) "
+        "JOIN markets a ON (a.venue, a.market_id) = ('a', p.market_id) JOIN markets b ON (b.venue, b.market_id) = ('b', p.market_id)"
+    )
+    found = witnesses.database().facts["pair_suspended"]
+    assert {name: (reading.value, reading.words) for name, reading in found.items()} == {"pair 1": (1.0, "the rules have changed (Rain?)")}
 
 
 def test_failures_of_tasks_within_the_hour(witnesses: Witnesses, redis_client: redisdb.Client, key_prefix: str) -> None:

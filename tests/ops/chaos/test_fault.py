@@ -43,6 +43,11 @@ def test_a_farm_that_has_not_recovered_has_failed_though_nothing_was_lost() -> N
     assert problem == "not recovered within 180 s: redis is fatal"
 
 
+def test_a_fault_of_which_nothing_was_said_has_failed_though_nothing_was_lost() -> None:
+    [problem] = judged(FAULT, WELL, recovered=True, unnoticed=True)
+    assert problem.startswith("the farm said nothing of it") and "'redis'" in problem
+
+
 def test_examples_stand_with_what_they_are_examples_of() -> None:
     losses = replace(WELL, lost=1, examples=("missing: a", "missing: b", "missing: c", "missing: d"))
     assert judged(FAULT, losses, recovered=True)[1:] == ("missing: a", "missing: b", "missing: c")

@@ -15,7 +15,6 @@ from ops.alerting import memory
 from ops.alerting.judge import Alert
 from ops.alerting.memory import Memory
 from ops.cli import environment
-from ops.cli.alert import troubles
 from ops.cli.status import firing
 from ops.local.ports import free_port
 from tests.ops.alerting.peers import Mailbox, mailbox
@@ -81,8 +80,8 @@ def test_the_list_is_what_the_watcher_knows(farm: Command, tmp_path: Path) -> No
 
 
 def test_a_watcher_that_looks_no_more_is_told() -> None:
-    assert troubles(Memory(looked_at=1000.0), 1100.0) == []
-    (told,) = troubles(Memory(looked_at=1000.0), 2000.0)
+    assert memory.troubles(Memory(looked_at=1000.0), 1100.0) == []
+    (told,) = memory.troubles(Memory(looked_at=1000.0), 2000.0)
     assert told.startswith("the watcher has not looked at the farm for 1000 s")
 
 

@@ -159,10 +159,12 @@ def test_flower_is_shown_to_others_behind_a_password_only(tmp_path: Path, given:
 
 def test_programs_are_given_no_way_to_be_the_owner(tmp_path: Path, given: dict[str, str]) -> None:
     made = make(
-        tmp_path, given | {"DATABASE_OWNER_URL": "postgresql://owner:hidden@db/x", "DATABASE_READER_URL": "postgresql://r:hidden@db/x"}
+        tmp_path, given | {"DATABASE_OWNER_URL": "postgresql://owner:hidden@db/x", "DATABASE_READER_URL": "postgresql://r:reading@db/x"}
     )
-    for program in programs.of_farm(made.home, made.state, made.knobs, 0):
-        assert "hidden" not in str(dict(program.env)), program.name
+    found = {program.name: dict(program.env) for program in programs.of_farm(made.home, made.state, made.knobs, 0)}
+    assert not [name for name, environment in found.items() if "hidden" in str(environment)]
+    assert {name for name, environment in found.items() if "reading" in str(environment)} == {"console"}, "it reads, and is no writer"
+    assert "dbsecret" not in str(found["console"])
     assert made.knobs.migration_url == "postgresql+psycopg2://owner:hidden@db/x"
     with pytest.raises(Refused, match="DATABASE_URL is not"):
         make(tmp_path, {"DATABASE_OWNER_URL": "postgresql://owner:hidden@db/x", "REDIS_URL": "redis://r"})
@@ -198,7 +200,7 @@ def make(tmp_path: Path, given: dict[str, str], wish: Wish | None = None) -> pla
 def test_servers_of_the_users_own_are_used_and_none_is_started(tmp_path: Path, given: dict[str, str]) -> None:
     made = make(tmp_path, given)
     assert made.servers == []
-    assert set(made.state.ports) == {"sandbox", "flower"}
+    assert set(made.state.ports) == {"sandbox", "flower", "console", "health"}
     port = made.state.ports["sandbox"]
     assert made.state.environment == {
         **given,
@@ -266,13 +268,34 @@ def test_secrets_stand_in_no_argument(tmp_path: Path, given: dict[str, str]) -> 
     for program in whole:
         assert not [word for word in program.argv if "dbsecret" in word or "redissecret" in word], program.name
         assert "dbsecret" not in repr(program)
-    assert all(program.env == made.state.environment for program in whole if program.name != "sandbox")
+    assert all(program.env == made.state.environment for program in whole if program.name not in ("sandbox", "console"))
+
+
+def test_the_sandbox_plays_pairs_where_they_are_asked_for(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given)
+    plain, paired = (programs.of_farm(tmp_path, made.state, made.knobs, 500, *pairs)[0] for pairs in ((), (20,)))
+    assert plain.name == "sandbox" and "--pairs" not in plain.argv
+    assert [*plain.argv, "--pairs", "20"] == list(paired.argv)
+    with pytest.raises(Refused, match="two simulated venues"):
+        plan.make(tmp_path, Wish(pairs=20), given, None, set(), lambda _: None)
 
 
 def test_who_is_told_is_known_to_the_watcher_alone(tmp_path: Path, given: dict[str, str]) -> None:
     made = make(tmp_path, given | {"ALERT_URLS": "json://secret@host"})
     whole = programs.of_farm(tmp_path, made.state, made.knobs, 500)
     assert [program.name for program in whole if "ALERT_URLS" in program.env] == ["watcher"]
+
+
+def test_who_makes_backups_alone_knows_how_to_read_and_to_restore_all(tmp_path: Path, given: dict[str, str]) -> None:
+    known = {
+        "DATABASE_BACKUP_URL": "postgresql://b:hidden@db/x",
+        "DATABASE_DRILL_URL": "postgresql://d:hidden@drill/x",
+        "BACKUP_AGE_IDENTITY_FILE": "/k",
+    }
+    made = make(tmp_path, given | known)
+    whole = programs.of_farm(tmp_path, made.state, made.knobs, 500)
+    for name in known:
+        assert [program.name for program in whole if name in program.env] == ["worker-maintenance"], name
 
 
 def test_the_watcher_stops_first_then_the_streamers_and_every_queue_has_a_worker(tmp_path: Path, given: dict[str, str]) -> None:
