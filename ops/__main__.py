@@ -25,6 +25,7 @@ from ops.cli.match import app as match
 from ops.cli.paper import paper
 from ops.cli.rebuild import rebuild
 from ops.cli.restart import restart
+from ops.cli.secrets import app as secrets
 from ops.cli.status import status
 from ops.cli.storage import storage
 from ops.cli.tail import tail
@@ -61,6 +62,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(match, name="match")
 app.add_typer(paper, name="paper")
+app.add_typer(secrets, name="secrets")
 app.command(context_settings=_PASSED_ON)(psql)
 app.command(context_settings=_PASSED_ON)(test)
 

@@ -113,6 +113,7 @@ TABLE = [
         "celeryconfig core db ops paper tasks.pairs tasks.paper_books tasks.survey venues",
         "fastapi fastapi_offline jinja2 pydantic starlette uvicorn",
     ),
+    _part("ops.envfile", "core.private core.settings db.backups ops.cli.environment ops.cli.errors ops.envfile venues", "pyrage"),
     _part("ops.doctor", "core db.queries ops.cli.environment ops.cli.state ops.doctor ops.local venues", "psutil psycopg2 sqlalchemy"),
     _part("ops.verify", "core db ops.verify venues", "numpy psycopg2"),
     _part("ops.rebuild", "core db ops.rebuild ops.cli.errors ops.cli.migrate tasks venues", "psycopg2 sqlalchemy"),

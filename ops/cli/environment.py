@@ -31,6 +31,11 @@ def is_setting(name: str) -> bool:
     return name in _SETTINGS or name.endswith(_OF_A_VENUE) or name in {port_variable(port) for port in DEFAULT_PORTS}
 
 
+def names() -> frozenset[str]:
+    """Settings and ports; what each venue may have comes on top."""
+    return frozenset(_SETTINGS | {port_variable(port) for port in DEFAULT_PORTS})
+
+
 def given(environ: Mapping[str, str] = os.environ, dotenv: Path = ROOT / ".env") -> dict[str, str]:
     """The settings that the user set; an empty value is none."""
     return _settings_in({**read_dotenv(dotenv), **environ})
@@ -63,19 +68,24 @@ def read_dotenv(path: Path) -> dict[str, str]:
     """NAME=value lines, quotes optional. Raises NotPrivate where others may read them, and Refused with the number of a line that is
     neither that nor a comment."""
     try:
-        lines = read_private(path).splitlines()
+        text = read_private(path)
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as exc:
         raise Refused(f"{path} cannot be read ({exc}).", status=2) from exc
+    return parsed(text, str(path))
+
+
+def parsed(text: str, name: str) -> dict[str, str]:
+    """The settings of such a file that is called `name`. Raises Refused."""
     found = {}
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
+    for number, line in enumerate(text.splitlines(), start=1):
+        stripped = line.strip()
+        if not stripped or stripped.startswith("#"):
             continue
-        match = _LINE.fullmatch(text)
+        match = _LINE.fullmatch(stripped)
         if match is None:
-            raise Refused(f"{path}, line {number}: write NAME=value.", status=2)
+            raise Refused(f"{name}, line {number}: write NAME=value.", status=2)
         found[match[1]] = _unquoted(match[2])
     return found
 

@@ -50,6 +50,16 @@ PAGES: Mapping[str, Page] = {
     "doctor": Page(RUN, ("doctor", "doctor --json"), "a check failed; warnings alone leave it at 0"),
     "logs": Page(RUN, ("logs worker-writers", "logs streamer-{venue} -f -n 200")),
     "alert": Page(RUN, ("alert test", "alert list --json", "alert rules --measures"), "`test`: a place did not take the message"),
+    "secrets keygen": Page(RUN, ("secrets keygen",)),
+    "secrets encrypt": Page(
+        RUN,
+        ("secrets encrypt", "secrets encrypt --passphrase"),
+        "nothing was sealed: .env.age is newer, or nobody is named who may open it",
+    ),
+    "secrets decrypt": Page(
+        RUN, ("secrets decrypt", "secrets decrypt --identity age.key --force"), "it is not opened, or .env says something else"
+    ),
+    "secrets edit": Page(RUN, ("secrets edit",), "nothing was changed: the editor failed, or what you wrote cannot be taken"),
     "tail": Page(LOOK, ("tail {venue}", "tail {venue} {channel} 'BTC*'", "tail {venue} {channel} --json -n 100")),
     "psql": Page(LOOK, ("psql", 'psql -c "select * from marketdata.ingestion_stats"', "psql --write"), _ITS_OWN),
     "load": Page(
@@ -98,7 +108,7 @@ PAGES: Mapping[str, Page] = {
     "audit": Page(TRADE, ("audit verify", "audit verify --json"), "the chain is broken, or money does not add up"),
 }
 #: Of commands that have commands.
-PANELS = {"match": TRADE, "paper": TRADE}
+PANELS = {"match": TRADE, "paper": TRADE, "secrets": RUN}
 
 
 def commands(group: Any, *before: str) -> Iterator[tuple[str, Any]]:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from core.settings import ROOT
 from ops.__main__ import NAME, command
-from ops.cli.manual import PAGES, STATUSES, commands, document, first_line
+from ops.cli.manual import PAGES, PANELS, STATUSES, commands, document, first_line
 
 GROUP = command()
 COMMANDS: dict[str, Any] = dict(commands(GROUP))
@@ -66,7 +66,7 @@ def test_its_help_fits_80_columns_and_shows_its_examples(name: str, monkeypatch:
 @pytest.mark.parametrize("example", [example for page in PAGES.values() for example in page.examples])
 def test_its_examples_can_be_typed(example: str) -> None:
     words = shlex.split(example)
-    name = " ".join(words[:2]) if words[0] in ("match", "paper") else words[0]
+    name = " ".join(words[:2]) if words[0] in PANELS else words[0]
     COMMANDS[name].make_context(name, words[len(name.split()) :])  # raises what typer tells of wrong words
 
 
