@@ -4,7 +4,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from core.settings import ROOT
 from ops.__main__ import app
 from ops.cli.errors import sentence
 from ops.envfile import editing
+from tests.ops.envfile.conftest import FARM
 
 HIDDEN = "s3cret-hidden"
 TEXT = f"# the farm's\nREDIS_URL=redis://:{HIDDEN}@redis.example.org/0\nLOG_LEVEL=DEBUG\n"
@@ -343,13 +343,12 @@ def test_an_edit_that_would_lock_its_author_out_is_not_kept(sealed: Desk) -> Non
 
 def test_of_two_edits_at_a_time_the_second_is_put_beside(sealed: Desk) -> None:
     """As after a `git pull` while the editor was open."""
-    theirs = sealed.sealed.with_name("theirs")
-    theirs.write_bytes(sealed.sealed.read_bytes() + b"")
+    theirs = sealed.sealed.read_bytes() + b"x\n"
     sealed.editor(f'sed -i s/DEBUG/INFO/ "$1"; echo x >>{sealed.sealed}')
     said = sealed.refused("edit")
     aside = sealed.sealed.with_name(".env.age.mine")
     assert "was changed by somebody else meanwhile" in said
-    assert sealed.sealed.read_bytes() == theirs.read_bytes() + b"x\n"
+    assert sealed.sealed.read_bytes() == theirs
     sealed.sealed.write_bytes(aside.read_bytes())
     assert sealed.opened() == TEXT.replace("DEBUG", "INFO")
 
@@ -358,11 +357,12 @@ def test_of_two_edits_at_a_time_the_second_is_put_beside(sealed: Desk) -> None:
 def test_a_command_that_is_ended_amid_an_edit_leaves_nothing_in_the_end(sealed: Desk, tmp_path: Path, number: signal.Signals) -> None:
     sealed.editor(f'dirname "$1" >{tmp_path}/draft && mv {tmp_path}/draft {tmp_path}/where && exec sleep 100')
     before = tree(sealed.plain.parent)
-    process = subprocess.Popen([sys.executable, "-m", "ops", "secrets", "edit", "--file", str(sealed.plain)], cwd=ROOT, process_group=0)
+    process = subprocess.Popen([*FARM, "edit", "--file", sealed.plain], cwd=ROOT, process_group=0)
     try:
         deadline = time.monotonic() + 60
         while not (tmp_path / "where").exists() and process.poll() is None:
             assert time.monotonic() < deadline
+            time.sleep(0.02)
         where = Path((tmp_path / "where").read_text().strip())
         process.send_signal(number)
         status = process.wait(timeout=30)

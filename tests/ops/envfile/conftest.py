@@ -4,6 +4,7 @@ import os
 import pty
 import select
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,19 @@ from ops.local.packages import PackageCache, Selection, cache_folder
 from ops.local.platforms import this_platform
 
 CHECKOUT = Path(__file__).resolve().parents[3]
+#: `./farm secrets` as ops/__main__.py has it, without the imports of all other commands.
+DOOR = """
+import sys
+from ops.cli.errors import sentence
+from ops.cli.secrets import app
+try:
+    app()
+except Exception as exc:
+    told, status = sentence(exc)
+    print(told, file=sys.stderr)
+    sys.exit(status)
+"""
+FARM = [sys.executable, "-c", DOOR]
 AGE = Selection("bookworm", ("age",), "age", place="age", kept=lambda package: package == "age", room_bytes=20_000_000)
 
 

@@ -1,16 +1,14 @@
 """The age program opens what ./farm seals, and the other way round: by key and by passphrase, as bytes and as lines of letters."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.ops.envfile.conftest import Terminal
+from tests.ops.envfile.conftest import FARM, Terminal
 
 TEXT = "LOG_LEVEL=DEBUG\nREDIS_URL=redis://:hidden@h/0\n"
 PHRASE = "five words are better here"
-FARM = [sys.executable, "-m", "ops", "secrets"]
 
 
 @pytest.fixture
@@ -71,9 +69,8 @@ def test_a_passphrase_is_asked_on_the_terminal_and_age_opens_it(age: Path, plain
     assert plain.with_name("opened").read_text() == TEXT
 
 
-@pytest.mark.parametrize("options", [(), ("--armor",)], ids=["bytes", "letters"])
-def test_what_age_has_sealed_by_a_passphrase_is_edited_here(age: Path, plain: Path, terminal: Terminal, options: tuple[str, ...]) -> None:
-    made = terminal([age, "-p", *options, "-o", f"{plain}.age", plain], [("Enter passphrase", PHRASE), ("Confirm passphrase", PHRASE)])
+def test_what_age_has_sealed_by_a_passphrase_is_edited_here(age: Path, plain: Path, terminal: Terminal) -> None:
+    made = terminal([age, "-p", "--armor", "-o", f"{plain}.age", plain], [("Enter passphrase", PHRASE), ("Confirm passphrase", PHRASE)])
     assert made.status == 0, made.heard
     changed = terminal([*FARM, "edit", "--file", plain], [("Passphrase: ", PHRASE)], {"EDITOR": "sed -i s/DEBUG/INFO/", "VISUAL": ""})
     assert changed.status == 0, changed.heard
