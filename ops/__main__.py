@@ -31,6 +31,7 @@ from ops.cli.storage import storage
 from ops.cli.tail import tail
 from ops.cli.up import up
 from ops.cli.verify import verify
+from ops.firewall import firewall
 
 _PASSED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
@@ -58,6 +59,7 @@ for _command in (
     logs,
     bench,
     chaos,
+    firewall,
 ):
     app.command()(_command)
 app.add_typer(match, name="match")

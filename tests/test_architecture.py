@@ -113,6 +113,8 @@ TABLE = [
         "celeryconfig core db ops paper tasks.pairs tasks.paper_books tasks.survey venues",
         "fastapi fastapi_offline jinja2 pydantic starlette uvicorn",
     ),
+    _part("ops.cloud", "core.http ops.cloud", "requests tenacity"),
+    _part("ops.cloud.rules", "ops.cloud", never=IMPURE),
     _part("ops.envfile", "core.private core.settings db.backups ops.cli.environment ops.cli.errors ops.envfile venues", "pyrage"),
     _part("ops.doctor", "core db.queries ops.cli.environment ops.cli.state ops.doctor ops.local venues", "psutil psycopg2 sqlalchemy"),
     _part("ops.verify", "core db ops.verify venues", "numpy psycopg2"),

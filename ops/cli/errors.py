@@ -12,6 +12,7 @@ from core.private import NotPrivate
 from core.redisdb import RedisError
 from core.settings import SettingsError
 from db.backups import BackupError
+from ops.cloud import CloudError
 from ops.local.errors import LocalError
 
 
@@ -33,6 +34,8 @@ def sentence(exc: BaseException) -> tuple[str, int] | None:
         case Refused():
             return str(exc), exc.status
         case BackupError():
+            return str(exc), 1
+        case CloudError():
             return str(exc), 1
         case LocalError():
             return str(exc), 1

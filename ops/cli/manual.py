@@ -60,6 +60,15 @@ PAGES: Mapping[str, Page] = {
         RUN, ("secrets decrypt", "secrets decrypt --identity age.key --force"), "it is not opened, or .env says something else"
     ),
     "secrets edit": Page(RUN, ("secrets edit",), "nothing was changed: the editor failed, or what you wrote cannot be taken"),
+    "firewall": Page(
+        RUN,
+        (
+            "firewall --provider hetzner --ssh-from 203.0.113.7/32 --dry-run",
+            "firewall --provider hetzner --ssh-from 203.0.113.7/32 --health-from 198.51.100.0/24 --apply-to role=tapefarm",
+            "firewall --provider digitalocean --ssh-from 2001:db8::/48 --apply-to 3164494",
+        ),
+        "the provider has not done it; its words are told",
+    ),
     "tail": Page(LOOK, ("tail {venue}", "tail {venue} {channel} 'BTC*'", "tail {venue} {channel} --json -n 100")),
     "psql": Page(LOOK, ("psql", 'psql -c "select * from marketdata.ingestion_stats"', "psql --write"), _ITS_OWN),
     "load": Page(

@@ -135,7 +135,9 @@ def _keep(target: Path, before: bytes, changed: bytes, opener: sealed.Opener, to
         try:
             sealed.unseal(data, opener, str(target))
         except Refused:
-            raise Refused("Your own key is not among those who may open it, and would not open what you wrote: nothing was changed.") from None
+            raise Refused(
+                "Your own key is not among those who may open it, and would not open what you wrote: nothing was changed."
+            ) from None
     if target.read_bytes() != before:
         aside = target.with_name(f"{target.name}.mine")
         files.replace(aside, data, mode=0o644)
