@@ -1,7 +1,6 @@
-#!/usr/bin/env python3
 """The cloud's firewall before a machine, at DigitalOcean or Hetzner: SSH, the health port and HTTPS from given networks, nothing else.
 
-`./farm firewall` is the same. What ufw does on the machine (ops/deploy.sh) stays: either may be wrong alone.
+`./farm firewall` is the same as `.venv/bin/python ops/firewall.py`. What ufw does on the machine (ops/deploy.sh) stays: either may be wrong alone.
 """
 
 import json
@@ -83,8 +82,10 @@ def _print_plan(calls: list[rules.Call], provider: str, *, asked: bool) -> None:
 
 
 def main() -> None:
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)  # typer's own tracebacks show values, a token among them
+    app.command()(firewall)
     try:
-        typer.run(firewall)
+        app()
     except Exception as exc:
         known = sentence(exc)
         if known is None:

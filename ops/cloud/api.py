@@ -187,6 +187,18 @@ _ADVICE = {
 }
 
 
+def only(every: list[dict[str, Any]], total: object, name: str, what: str) -> dict[str, Any] | None:
+    """The one of this name among all that are listed. Raises CloudError where it cannot be told."""
+    if isinstance(total, int) and total != len(every):
+        raise CloudError(f"{what} counts {total} firewalls and has listed {len(every)}: nothing was changed; try again.")
+    found = [one for one in every if one.get("name") == name]
+    if len(found) > 1:
+        raise CloudError(f"{what} has {len(found)} firewalls that are called {name}: rename the others; nothing was changed.")
+    if found and not found[0].get("id"):
+        raise CloudError(f"{what} tells no id of {name}: nothing was changed.")
+    return found[0] if found else None
+
+
 def poll(api: Api, done: Callable[[], bool], what: str, *, times: int = 60, seconds: float = 1.0) -> None:
     """Until `done`; both providers carry a change to the machines after they have answered. Raises CloudError."""
     for _ in range(times):

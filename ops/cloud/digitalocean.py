@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.cloud import CloudError
-from ops.cloud.api import Api, poll
+from ops.cloud.api import Api, only, poll
 from ops.cloud.rules import EVERYWHERE, Call, Rule, Wanted, normal
 
 NAME = "DigitalOcean"
@@ -30,12 +30,7 @@ def find(api: Api, name: str) -> dict[str, Any] | None:
         return bool(((answer.get("links") or {}).get("pages") or {}).get("next"))
 
     every = list(api.pages(_PATH, "firewalls", {"per_page": _PAGE}, more))
-    if isinstance(total[-1], int) and total[-1] != len(every):
-        raise CloudError(f"{NAME} counts {total[-1]} firewalls and has listed {len(every)}: nothing was changed; try again.")
-    found = [one for one in every if one.get("name") == name]
-    if len(found) > 1:
-        raise CloudError(f"{NAME} has {len(found)} firewalls that are called {name}: rename the others; nothing was changed.")
-    return found[0] if found else None
+    return only(every, total[-1], name, NAME)
 
 
 def calls(found: dict[str, Any] | None, wanted: Wanted) -> list[Call]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ops.cloud import CloudError
-from ops.cloud.api import Api, poll
+from ops.cloud.api import Api, only, poll
 from ops.cloud.rules import Call, Rule, Wanted, normal
 
 NAME = "Hetzner"
@@ -29,12 +29,7 @@ def find(api: Api, name: str) -> dict[str, Any] | None:
         return pagination.get("next_page") is not None
 
     every = list(api.pages(_PATH, "firewalls", {"name": name, "per_page": _PAGE}, more))
-    if isinstance(total[-1], int) and total[-1] != len(every):
-        raise CloudError(f"{NAME} counts {total[-1]} firewalls and has listed {len(every)}: nothing was changed; try again.")
-    found = [one for one in every if one.get("name") == name]
-    if len(found) > 1:
-        raise CloudError(f"{NAME} has {len(found)} firewalls that are called {name}: rename the others; nothing was changed.")
-    return found[0] if found else None
+    return only(every, total[-1], name, NAME)
 
 
 def calls(found: dict[str, Any] | None, wanted: Wanted) -> list[Call]:
@@ -89,11 +84,11 @@ def _targets(machines: set[int], labels: set[str]) -> list[dict[str, object]]:
     return servers + selected
 
 
-def _applied(found: dict[str, Any]) -> tuple[set[int], set[str]]:
+def _applied(found: dict[str, Any]) -> tuple[set[Any], set[Any]]:
     applied = found.get("applied_to") or ()
     return (
-        {one["server"]["id"] for one in applied if one.get("type") == "server"},
-        {one["label_selector"]["selector"] for one in applied if one.get("type") == "label_selector"},
+        {(one.get("server") or {}).get("id") for one in applied if one.get("type") == "server"},
+        {(one.get("label_selector") or {}).get("selector") for one in applied if one.get("type") == "label_selector"},
     )
 
 

@@ -166,9 +166,9 @@ def test_sealing_again_at_once_is_no_conflict(desk: Desk) -> None:
 
 
 def test_what_nothing_reads_is_told_with_what_was_perhaps_meant(desk: Desk) -> None:
-    desk.write("DERBIT_CLIENT_ID=x\nFROBNICATE=1\nCOMPOSE_PROFILES=monitoring\nDERIBIT_CLIENT_SECRET=y\nFARM_REDIS_PORT=1\n")
+    desk.write("LOG_LEVL=x\nFROBNICATE=1\nCOMPOSE_PROFILES=monitoring\nREDIS_URL=y\nFARM_REDIS_PORT=1\n")
     desk.done("keygen")
-    assert "Nothing here reads DERBIT_CLIENT_ID (perhaps DERIBIT_CLIENT_ID?), FROBNICATE." in desk.done("encrypt")
+    assert "Nothing here reads LOG_LEVL (perhaps LOG_LEVEL?), FROBNICATE." in desk.done("encrypt")
 
 
 # --- what is wrong is told, and changes nothing

@@ -162,10 +162,11 @@ def test_it_is_found_on_the_last_of_many_pages(office: Office) -> None:
         (200, {}, {"firewalls": None}),
         (200, {}, {"firewalls": [], "meta": {"total": 3, "pagination": {"next_page": None, "total_entries": 3}}}),
         (200, {}, {"firewalls": [], "links": {"pages": {"next": "x"}}, "meta": {"pagination": {"next_page": 2}}}),
+        (200, {}, {"firewalls": [{"name": "tapefarm"}]}),
         (302, {"Location": "http://127.0.0.1:9/"}, {}),
         DROPPED,
     ],
-    ids=["failing", "nothing", "a list", "no JSON", "no list", "some are missing", "an empty page", "elsewhere", "dropped"],
+    ids=["failing", "nothing", "a list", "no JSON", "no list", "some are missing", "an empty page", "no id", "elsewhere", "dropped"],
 )
 def test_a_list_that_is_not_whole_changes_nothing(office: Office, answer: Any) -> None:
     office.want()
