@@ -99,8 +99,6 @@ class Api:
             yield from listed
             if not more(answer):
                 return
-            if not listed:
-                raise CloudError(f"{self._what} said that there is more and sent an empty page: nothing was changed; try again.")
         raise CloudError(f"{self._what} lists more than {MOST_PAGES} pages of {key}: nothing was changed.")
 
     def _asked(self, method: str, path: str, query: dict[str, str] | None, body: Any, twice: bool) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from urllib.parse import parse_qsl, urlsplit
 TOKEN = "dop_hidden_token"  # it opens nothing
 
 Answer = tuple[int, dict[str, str], Any]
-#: An answer that is never sent: the connection is closed behind the deed, or before it.
-LOST, DROPPED = "lost", "dropped"
+#: The connection is closed behind the deed, or before it; or the deed is done, and a proxy answers that nothing came of it.
+LOST, DROPPED, GATEWAY = "lost", "dropped", "gateway"
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Asked:
 
 @dataclass
 class Trouble:
-    """For the next `times` requests of this method whose path begins so: an answer instead of the deed, or LOST, or DROPPED."""
+    """For the next `times` requests of this method whose path begins so: an answer instead of the deed, or one of the above."""
 
     method: str
     path: str
@@ -258,8 +258,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             return cloud.unauthorized()
         struck = cloud.struck(asked)
-        if struck == LOST:
+        if struck in (LOST, GATEWAY):
             cloud.answer(asked)
+        if struck == GATEWAY:
+            return 502, {}, b"<html>Bad Gateway</html>"
         return struck if struck is not None else cloud.answer(asked)
 
     def _send(self, answer: Answer | str) -> None:
