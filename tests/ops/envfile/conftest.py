@@ -74,7 +74,7 @@ def terminal() -> Terminal:
         os.close(theirs)
         try:
             heard, waiting = "", list(answers)
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while time.monotonic() < deadline:
                 if waiting and waiting[0][0] in heard:
                     prompt, answer = waiting.pop(0)

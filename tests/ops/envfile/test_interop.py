@@ -7,6 +7,9 @@ import pytest
 
 from tests.ops.envfile.conftest import FARM, Terminal
 
+#: Passphrases are slow on purpose, and programs begin slowly on a machine that is busy.
+pytestmark = pytest.mark.timeout(300)
+
 TEXT = "LOG_LEVEL=DEBUG\nREDIS_URL=redis://:hidden@h/0\n"
 PHRASE = "five words are better here"
 

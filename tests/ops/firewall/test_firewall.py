@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -360,7 +361,7 @@ def test_the_file_itself_is_a_program(tmp_path: Path) -> None:
     """From anywhere, and with nothing of its folder before the standard library."""
     with serving(Hetzner(lag=0)) as cloud:
         environ = {**os.environ, "HCLOUD_TOKEN": TOKEN}
-        argv = [ROOT / ".venv/bin/python", ROOT / "ops/firewall.py", "--provider", "hetzner", *SOURCES, *TARGETS, "--api-url", cloud.url]
+        argv = [sys.executable, ROOT / "ops/firewall.py", "--provider", "hetzner", *SOURCES, *TARGETS, "--api-url", cloud.url]
         done = subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
         assert (done.returncode, "tapefarm at Hetzner: changed" in done.stdout) == (0, True), done.stderr
         refused = subprocess.run(
