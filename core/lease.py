@@ -7,6 +7,7 @@ lease may have passed to another, without asking: a process that was stopped for
 import uuid
 from collections.abc import Callable
 from time import monotonic
+from typing import Any
 
 from core.redisdb import Client
 
@@ -22,16 +23,22 @@ _RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL
 
 
 class Lease:
-    def __init__(self, client: Client, key: str, *, seconds: float, clock: Callable[[], float] = monotonic) -> None:
+    def __init__(self, client: Client, key: str, *, seconds: float, clock: Callable[[], float] = monotonic, token: str = "") -> None:
+        """`token`: of a holder that outlives its process; empty: this object's own."""
+        self._client: Any = client
         self._hold, self._release = client.register_script(_HOLD), client.register_script(_RELEASE)
         self._key, self._seconds, self._clock = key, seconds, clock
-        self.token = uuid.uuid4().hex
+        self.token = token or uuid.uuid4().hex
         self._until = 0.0
 
     @property
     def held(self) -> bool:
         """Without asking Redis: nobody else can have it before this ends."""
         return self._clock() < self._until
+
+    def holder(self) -> str:
+        """The token of who has it now, or ''. Raises RedisError."""
+        return (self._client.get(self._key) or b"").decode()
 
     def renew(self) -> bool:
         """Take or keep the lease; false while another holds it. Raises RedisError, and then `held` goes on as long as it was sure."""

@@ -8,6 +8,7 @@ All keys begin with KEY_PREFIX (default `tapefarm`), written P here.
 | P:archived | hash | tasks.archive | tasks.writers, tasks.maintenance | one field a stream |
 | P:state:<journal stream> | string (msgpack, zstd) | tasks.writers | tasks.writers | one a stream that has books |
 | P:appended:<streamer> | string | streamers | streamers | one a streamer |
+| P:claim:<streamer> | string | streamers | streamers | one a streamer; expires |
 | P:journals | set | streamers, tasks.snapshots, tasks.writers | tasks.writers, status | one member a stream |
 | P:universe:<venue> | string (JSON) | tasks.metadata; streamers where it is lost | streamers | one a venue |
 | P:shards:<venue>:<part>:<of> | hash (JSON) | streamers | streamers | one field a channel |

@@ -23,6 +23,8 @@ _T = TypeVar("_T")
 
 #: As libpq and most hosts write it; SQLAlchemy would look for another driver than ours.
 _PLAIN_POSTGRES = re.compile(r"^postgres(ql)?://")
+#: What a farm is made of beside its servers, as `./farm up` starts it.
+PROGRAMS = ("streamers", "writers", "collectors", "maintenance", "beat", "flower", "console", "watcher")
 
 
 class SettingsError(ValueError):
@@ -75,6 +77,7 @@ class Settings:
     farm_venues: str = _knob("", "of the venues in farm.toml only these, comma between; empty: all but those on request")
     replicas: str = _knob("a", "every streamer runs so many times, one for each of these names, comma between; rows are stored once")
     replicas_here: str = _knob("", "of REPLICAS these are started on this host, comma between; empty: all")
+    programs_here: str = _knob("", f"of {', '.join(PROGRAMS)} these are started on this host, comma between; empty: all")
     log_level: str = _knob("INFO", "DEBUG, INFO, WARNING or ERROR")
     log_format: str = _knob("text", "text; json: a line of a program is an object with time, level, logger, event and the fields of it")
 
@@ -88,7 +91,8 @@ class Settings:
     )
     redis_timeout_seconds: float = _knob(5.0, "a streamer's write to Redis is given up after so long and spooled")
 
-    writer_groups: int = _knob(2, "groups of streams, one drain each; equal to the writers' concurrency")
+    writer_groups: int = _knob(2, "groups of streams, one drain each; as many as the writers have processes, on all hosts together")
+    writers_here: int = _knob(0, "writers' processes on this host, where several share the groups; 0: one for each group")
     writer_turn_seconds: float = _knob(30.0, "a drain hands over after so long")
     writer_ring_seconds: float = _knob(5.0, "the schedule rings for every group so often")
     writer_gap_ms: float = _knob(4.0, "least time between two reads of a drain; trades latency for CPU")
@@ -155,16 +159,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name, either in (("streamer_client", ("picows", "websockets")), ("log_format", ("text", "json")), ("archive", ("on", "off"))):
             _check(getattr(self, name) in either, name.upper(), getattr(self, name), " or ".join(either))
-        for name in (
-            "linger_ms",
-            "batch_max_bytes",
-            "queue_max_bytes",
-            "spool_max_bytes",
-            "ring_max_bytes",
-            "writer_groups",
-            "writer_turn_seconds",
-            "writer_max_rows",
-        ):
+        sizes = ("linger_ms", "batch_max_bytes", "queue_max_bytes", "spool_max_bytes", "ring_max_bytes")
+        for name in (*sizes, "writer_groups", "writer_turn_seconds", "writer_max_rows"):
             _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
         _check(_are_names(self.replica_names), "REPLICAS", self.replicas, "names of lower-case letters and digits, each once")
         _check(
@@ -173,14 +169,14 @@ class Settings:
             self.replicas_here,
             f"names of REPLICAS={self.replicas}",
         )
+        _check(set(self.program_names_here) <= set(PROGRAMS), "PROGRAMS_HERE", self.programs_here, f"names of {', '.join(PROGRAMS)}")
         _check(_reads(timetable.cron, self.alert_test_cron), "ALERT_TEST_CRON", self.alert_test_cron, "five fields of a crontab, or off")
         _check(_reads(timetable.quiet, self.alert_quiet), "ALERT_QUIET", self.alert_quiet, "two times of a day in UTC, such as 22:00-07:00")
         _check(0 < self.archive_hold_percent <= 100, "ARCHIVE_HOLD_PERCENT", self.archive_hold_percent, "a number above 0, at most 100")
-        _check(self.archive_min_free_bytes >= 0, "ARCHIVE_MIN_FREE_BYTES", self.archive_min_free_bytes, "a number from 0 up")
         # Hours of the last days are judged by the sockets that heard them.
         _check(self.records_days >= 7, "RECORDS_DAYS", self.records_days, "days, at least 7")
-        for name in ("backup_hourly_keep", "backup_daily_keep"):
-            _check(getattr(self, name) >= 0, name.upper(), getattr(self, name), "a whole number, or 0 for none")
+        for name in ("archive_min_free_bytes", "backup_hourly_keep", "backup_daily_keep", "writers_here"):
+            _check(getattr(self, name) >= 0, name.upper(), getattr(self, name), "a whole number from 0 up")
         _check(0 < self.backfill_share <= 1, "BACKFILL_SHARE", self.backfill_share, "a number above 0, at most 1")
         _check(self.backfill_pages_per_second >= 0, "BACKFILL_PAGES_PER_SECOND", self.backfill_pages_per_second, "a number, 0: no bound")
 
@@ -207,6 +203,10 @@ class Settings:
     @property
     def replica_names_here(self) -> tuple[str, ...]:
         return _names(self.replicas_here) or self.replica_names
+
+    @property
+    def program_names_here(self) -> tuple[str, ...]:
+        return _names(self.programs_here) or PROGRAMS
 
     @property
     def migration_url(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from core.board import Board
 from core.redisdb import RedisError
+from streamers.claim import Claim
 from streamers.placement import Placement
 from streamers.universe import Universe
 
@@ -25,11 +26,12 @@ class Clerk:
         board: Board,
         universe: Universe,
         placement: Placement,
+        claim: Claim,
         *,
         resync: Callable[[str, list[str]], None],
         rotate: Callable[[str], None],
     ) -> None:
-        self._who, self._placement = who, placement
+        self._who, self._placement, self._claim = who, placement, claim
         self._resync, self._rotate = resync, rotate
         self._refreshed: Callable[[], None] = lambda: None
         self._board = board
@@ -38,6 +40,8 @@ class Clerk:
         self.vital: dict[str, Any] = {}
         #: whose wishes are read next; replaced whole by the event loop
         self.streams: list[str] = []
+        #: why another host has our name; '': it is ours
+        self.refused = ""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
 
@@ -56,12 +60,14 @@ class Clerk:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self.refused = self._claim.refused()
             self._universe.refresh()
             self._placement.exchange()
             self._report()
             self._collect_wishes()
             self._refreshed()
             self._stop.wait(VISIT_SECONDS)
+        self._claim.release()
 
     def _collect_wishes(self) -> None:
         streams = self.streams

@@ -19,6 +19,7 @@ from core.redisdb import connect
 from core.settings import Settings
 from core.venue import Channel, Venue
 from streamers.batcher import Linger
+from streamers.claim import Claim
 from streamers.clerk import VISIT_SECONDS, Clerk
 from streamers.client import CLOSE_SECONDS
 from streamers.express import Express
@@ -42,6 +43,8 @@ WAITING_WORD_SECONDS = 10.0
 FLUSH_SECONDS = 1.5
 #: The board is asked from a thread that holds nobody up, but a stop should not meet it mid-wait for long.
 BOARD_TIMEOUT_SECONDS = 2.0
+#: The exit status of one whose name another host has.
+REFUSED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,14 @@ class Supervisor:
         )
         lane = Lane(settings.redis_url, settings.key_prefix, timeout_seconds=settings.redis_timeout_seconds)
         self._express = Express(self._streamer, lane, ring, self._publisher, Random())
-        board = Board(connect(settings.redis_url, timeout_seconds=BOARD_TIMEOUT_SECONDS), settings.key_prefix)
+        client = connect(settings.redis_url, timeout_seconds=BOARD_TIMEOUT_SECONDS)
+        board = Board(client, settings.key_prefix)
+        self._claim = Claim(client, settings.key_prefix, self._streamer, spool_folder)
         self._universe = Universe(venue.name, settings, board)
         self._placement = Placement(venue.name, options.share, board)
-        self._clerk = Clerk(self._who, board, self._universe, self._placement, resync=self._resync_soon, rotate=self._rotate_soon)
+        self._clerk = Clerk(
+            *(self._who, board, self._universe, self._placement, self._claim), resync=self._resync_soon, rotate=self._rotate_soon
+        )
         self._incarnation = uuid.uuid4().hex
         wiring = Wiring(
             venue=venue,
@@ -102,18 +109,26 @@ class Supervisor:
         """The exit status."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
+        # Before anything is appended under the name.
+        if refused := await asyncio.to_thread(self._claim.refused):
+            log.error("%s", refused)
+            self._spool.close()
+            return REFUSED
         log.info("streamer starts who=%s pid=%d incarnation=%s", self._who, os.getpid(), self._incarnation)
         self._publisher.start()
         self._express_running = asyncio.create_task(self._express.run())
         self._clerk.start(self._apply_soon)
         try:
-            while not self._stop.is_set() and self._publisher.alive and self._clerk.alive:
+            while not self._stop.is_set() and self._publisher.alive and self._clerk.alive and not self._clerk.refused:
                 self._tick()
                 await self._pause_between_ticks()
         finally:
             # A dead thread cannot be mended from here: whoever watches this process starts it again.
             healthy = self._publisher.alive and self._clerk.alive
             await self._leave()
+        if self._clerk.refused:
+            log.error("%s", self._clerk.refused)
+            return REFUSED
         return 0 if healthy else 1
 
     async def _pause_between_ticks(self) -> None:

@@ -49,6 +49,8 @@ def _await_journal(home: Path, timeout_seconds: float) -> None:
     try:
         _, values = environment.current(home)
         knobs = settings.load(values)
+        if not programs.have_whole_path(knobs):
+            return  # other hosts append and write on
         journal = Journal(redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS), knobs.key_prefix)
         while (left := backlog(knobs.database_url, journal)) and time.monotonic() < deadline:
             if not told:

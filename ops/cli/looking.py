@@ -4,7 +4,7 @@ import os
 import shutil
 
 import typer
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 
 from core import settings
 from ops.cli import complete, environment
@@ -43,13 +43,18 @@ def psql(
     if program is None:
         address = url.set(drivername="postgresql").render_as_string(hide_password=True)
         raise Refused(f"There is no psql here: install postgresql-client, or connect another client to {address}.")
-    # By environment, as arguments are seen by everybody.
-    connection = {
+    os.execve(program, [program, *context.args], {**os.environ, **connection(url)})  # noqa: S606
+
+
+def connection(url: URL) -> dict[str, str]:
+    """By environment, as arguments are seen by everybody. What the URL says of TLS goes along: left to itself psql would speak it with
+    anybody."""
+    found = {
         "PGHOST": url.host or str(url.query.get("host", "")),
         "PGPORT": str(url.port or url.query.get("port", "")),
         "PGUSER": url.username or "",
         "PGPASSWORD": url.password or "",
         "PGDATABASE": url.database or "",
+        **{f"PG{name.upper()}": str(value) for name, value in url.query.items() if name.startswith("ssl")},
     }
-    found = {name: value for name, value in connection.items() if value}
-    os.execve(program, [program, *context.args], {**os.environ, **found})  # noqa: S606
+    return {name: value for name, value in found.items() if value}

@@ -7,7 +7,7 @@ from pathlib import Path
 from core import settings
 from core.settings import ROOT, Settings
 from db import roles
-from ops.cli import ports
+from ops.cli import ports, programs
 from ops.cli.errors import Refused
 from ops.cli.state import State
 from ops.console.security import LOOPBACK, objection
@@ -61,10 +61,17 @@ def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, 
         raise Refused(words, status=2)
     venues = chosen_venues(wish, knobs)
     sandboxed = () if wish.live else tuple(venue for venue in venues if not _elsewhere(venue, given))
+    if sandboxed and knobs.programs_here:
+        raise Refused("The sandbox plays for one host alone: add --live, or point the venues' URLs to one that runs by itself.", status=2)
     if wish.pairs and len(sandboxed) < 2:
         raise Refused("--pairs needs two simulated venues that list pairs: name them with --venues, see sandbox/README.md.", status=2)
-    wanted = [name for name, variable in (("postgres", "DATABASE_URL"), ("redis", "REDIS_URL")) if variable not in given]
-    names = [*wanted, *(["sandbox"] if sandboxed else []), "flower", "console", "health"]
+    wanted = _wanted(given, knobs)
+    shown = [
+        name
+        for name, program in (("flower", "flower"), ("console", "console"), ("health", "console"))
+        if program in knobs.program_names_here
+    ]
+    names = [*wanted, *(["sandbox"] if sandboxed else []), *shown]
     remembered = dict(known.ports) if known else {}
     kept = {name: remembered[name] for name in names if name in running and name in remembered}
     chosen = kept | ports.choose([name for name in names if name not in kept], given, remembered, say)
@@ -73,6 +80,16 @@ def make(home: Path, wish: Wish, given: Mapping[str, str], known: State | None, 
     environment = environment_of(home, given, servers, sandboxed, chosen.get("sandbox", 0)) | {"FARM_VENUES": ",".join(venues)}
     state = State({**remembered, **chosen}, venues, sandboxed, environment)
     return Plan(home, state, servers, settings.load(environment), wish.rate)
+
+
+def _wanted(given: Mapping[str, str], knobs: Settings) -> list[str]:
+    """Servers that this host starts itself. One that has a share of the farm is told where those of the farm are."""
+    needed = [("postgres", "DATABASE_URL")] if programs.use_database(knobs) else []
+    missing = [(name, variable) for name, variable in (*needed, ("redis", "REDIS_URL")) if variable not in given]
+    if missing and knobs.programs_here:
+        variables = " and ".join(variable for _, variable in missing)
+        raise Refused(f"PROGRAMS_HERE={knobs.programs_here!r} is a share of a farm: set {variables}, where the rest of it is.", status=2)
+    return [name for name, _ in missing]
 
 
 def chosen_venues(wish: Wish, knobs: Settings) -> tuple[str, ...]:

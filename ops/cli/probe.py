@@ -7,6 +7,7 @@ from core import redisdb
 from core.settings import ROOT, Settings
 from db import engine
 from ops.alerting import rules
+from ops.cli import programs
 from ops.cli.errors import AWAY, Refused
 
 REDIS_SECONDS = 5.0
@@ -14,7 +15,7 @@ REDIS_SECONDS = 5.0
 
 def require_answers(knobs: Settings, given: Mapping[str, str]) -> None:
     """Raises Refused, telling the variable; its value may hold a password."""
-    if "DATABASE_URL" in given:
+    if "DATABASE_URL" in given and programs.use_database(knobs):
         try:
             engine.connect(knobs.database_url, name="tapefarm up").close()
         except AWAY as exc:

@@ -1,7 +1,7 @@
 """The farm's programs: what each one runs, in which stage it starts, how long it may take to stop."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,18 @@ _WATCHER_SILENT_SECONDS, _CONSOLE_SILENT_SECONDS = 120, 60
 _MOST_BYTES, _WRITERS_MOST_BYTES = 2**30, 2 * 2**30
 #: Reading the past and tidying up leave the processor to those who read sockets and write rows.
 _BEHIND = 10
+#: They never ask the database: a host that has these alone needs REDIS_URL and nothing else.
+_WITHOUT_DATABASE = {"streamers"}
+
+
+def use_database(knobs: Settings) -> bool:
+    """Whether any program of this host does."""
+    return not set(knobs.program_names_here) <= _WITHOUT_DATABASE
+
+
+def have_whole_path(knobs: Settings) -> bool:
+    """Whether frames become rows on this host, and not by the programs of several."""
+    return {"streamers", "writers"} <= set(knobs.program_names_here)
 
 
 def of_servers(servers: Sequence[Server]) -> list[Program]:
@@ -59,20 +71,25 @@ def _given(state: State, names: Sequence[str]) -> dict[str, str]:
 
 
 def of_farm(home: Path, state: State, knobs: Settings, rate: float, pairs: int = 0) -> list[Program]:
-    """Everything but the servers."""
+    """Everything of this host but the servers."""
     environment = environment_of(state)
-    found = [_sandbox(home, state, rate, pairs)] if state.sandboxed else []
-    found += [
-        _worker("writers", ("writers",), knobs.writer_groups, environment, most_bytes=_WRITERS_MOST_BYTES),
+    makers: dict[str, Callable[[], list[Program]]] = {
+        "writers": lambda: [
+            _worker("writers", ("writers",), knobs.writers_here or knobs.writer_groups, environment, most_bytes=_WRITERS_MOST_BYTES)
+        ],
         # Trading on paper keeps one of its processes for as long as pairs are confirmed, and costs none of its own until then.
-        _worker("collectors", ("metadata", "snapshots", "paper"), 3, environment),
-        _worker("maintenance", ("backfill", "maintenance"), 1, environment | _given(state, _OF_KEEPERS), nice=_BEHIND),
-        _celery("beat", ("beat",), environment, silent_seconds=_BEAT_SILENT_SECONDS),
-        _flower(state, knobs),
-        _console(state, knobs),
-    ]
-    found += [streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here]
-    return [*found, _watcher(state)]
+        "collectors": lambda: [_worker("collectors", ("metadata", "snapshots", "paper"), 3, environment)],
+        "maintenance": lambda: [
+            _worker("maintenance", ("backfill", "maintenance"), 1, environment | _given(state, _OF_KEEPERS), nice=_BEHIND)
+        ],
+        "beat": lambda: [_celery("beat", ("beat",), environment, silent_seconds=_BEAT_SILENT_SECONDS)],
+        "flower": lambda: [_flower(state, knobs)],
+        "console": lambda: [_console(state, knobs)],
+        "streamers": lambda: [streamer(venue, replica, environment) for venue in state.venues for replica in knobs.replica_names_here],
+        WATCHER_NAME: lambda: [_watcher(state)],
+    }
+    found = [_sandbox(home, state, rate, pairs)] if state.sandboxed else []
+    return found + [program for name, make in makers.items() if name in knobs.program_names_here for program in make()]
 
 
 def _sandbox(home: Path, state: State, rate: float, pairs: int) -> Program:
@@ -142,7 +159,7 @@ def streamer(venue: str, replica: str, environment: Mapping[str, str]) -> Progra
         streamer_name(venue, replica),
         argv,
         ROOT,
-        environment,
+        {name: value for name, value in environment.items() if name != "DATABASE_URL"},
         stage=STREAMERS,
         stop_seconds=STREAMER_STOP_SECONDS,
         silent_seconds=_STREAMER_SILENT_SECONDS,

@@ -7,7 +7,7 @@ from sqlalchemy.engine import make_url
 
 from ops.cli.console import err
 from ops.cli.state import State
-from ops.local.supervision import layout_of
+from ops.local.supervision import layout_of, states
 
 
 def show(home: Path, state: State) -> None:
@@ -34,8 +34,9 @@ def places(home: Path, state: State) -> list[tuple[str, str]]:
         found.append(("Redis", _address(state.environment["REDIS_URL"], state.ports.get("redis"))))
     if state.sandboxed:
         found.append(("sandbox", f"http://127.0.0.1:{state.ports['sandbox']}/control/summary, ledger in {home / 'sandbox' / 'ledger'}"))
-    found.append(("console", f"http://127.0.0.1:{state.ports.get('console', 0)}"))
-    found.append(("Flower", f"http://127.0.0.1:{state.ports.get('flower', 0)}"))
+    there = {program.name for program in states(home)}
+    shown = [(title, name) for title, name in (("console", "console"), ("Flower", "flower")) if name in there]
+    found += [(title, f"http://127.0.0.1:{state.ports.get(name, 0)}") for title, name in shown]
     found.append(("logs", str(layout_of(home).logs)))
     return found
 

@@ -44,20 +44,18 @@ def up(
             return
         began = time.monotonic()
         try:
-            _start(home, wish, given, known)
+            whole_path = _start(home, wish, given, known)
         except BaseException:
             if is_running(home):
                 err.print("What has been started goes on running: `./farm up` continues, `./farm down` stops it.", style="dim")
             raise
-    err.print(
-        f"[green]✓[/] rows are landing, {time.monotonic() - began:.1f} s after the start"
-        if rate or live
-        else "[green]✓[/] the farm runs, its market is still"
-    )
+    words = f"rows are landing, {time.monotonic() - began:.1f} s after the start" if rate or live else "the farm runs, its market is still"
+    err.print(f"[green]✓[/] {words if whole_path else 'the share of this host runs'}")
     summary.show(home, state.load(home) or state.State())
 
 
-def _start(home: Path, wish: Wish, given: dict[str, str], known: list[ProgramState]) -> None:
+def _start(home: Path, wish: Wish, given: dict[str, str], known: list[ProgramState]) -> bool:
+    """Whether frames become rows on this host."""
     running = {program.name for program in known if program.state == "running"}
     if not known and (ended := end_orphans(home)):
         say(f"ended {ended} programs that a killed supervisor had left")
@@ -74,20 +72,28 @@ def _start(home: Path, wish: Wish, given: dict[str, str], known: list[ProgramSta
             start_programs(home, ["sandbox"])
         for server in made.servers:
             server.wait_ready(SERVER_SECONDS)
-    with step("schema"):
-        if any(server.name == "postgres" for server in made.servers):
-            extension.make_dumpable(made.knobs.migration_url)
-        migrate.upgrade(made.state.environment)
-        if any(server.name == "postgres" for server in made.servers):
-            for role in (roles.WRITER, roles.READER, roles.CONSOLE, roles.BACKUP):
-                roles.let_in(made.knobs.migration_url, role)
-    before = landing.rows_landed(made.knobs.database_url)
+    whole_path = programs.have_whole_path(made.knobs)
+    if programs.use_database(made.knobs):
+        with step("schema"):
+            _bring_schema(made)
+    before = landing.rows_landed(made.knobs.database_url) if whole_path else {}
     with step("programs"):
         rest = [program.name for program in sorted(whole, key=lambda program: program.stage) if program.stage >= programs.CONTROL]
         start_programs(home, rest)
         wait_running(home, [program.name for program in whole], PROGRAM_SECONDS)
-    if wish.rate or wish.live:
+    if whole_path and (wish.rate or wish.live):
         _await_rows(made, before)
+    return whole_path
+
+
+def _bring_schema(made: Plan) -> None:
+    ours = any(server.name == "postgres" for server in made.servers)
+    if ours:
+        extension.make_dumpable(made.knobs.migration_url)
+    migrate.upgrade(made.state.environment)
+    if ours:
+        for role in (roles.WRITER, roles.READER, roles.CONSOLE, roles.BACKUP):
+            roles.let_in(made.knobs.migration_url, role)
 
 
 def _await_rows(made: Plan, before: dict[tuple[str, str], int]) -> None:
