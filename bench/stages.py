@@ -18,6 +18,7 @@ from bench import (
     reading,
     rollups,
     streamer,
+    two_hosts,
     wire,
 )
 from bench.figures import Bar, Figure
@@ -33,6 +34,7 @@ class Stage:
 STAGES = (
     Stage((drain.BAR,), drain.measure),
     Stage((wire.BAR,), wire.measure),
+    Stage((two_hosts.BAR,), two_hosts.measure),
     Stage((cryptofeed.QUOTES, cryptofeed.TRADES), cryptofeed.measure),
     *(Stage(bars, lambda lab, rate=rate: lag.measure(lab, rates=(rate,))) for rate, bars in lag.BARS.items()),
     Stage((streamer.BAR,), streamer.measure),

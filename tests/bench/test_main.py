@@ -10,7 +10,7 @@ from bench.figures import Bar, Figure
 
 #: All that is measured.
 NAMES = {
-    *("drain_vs_copy", "wire_vs_copy", "quotes_vs_cryptofeed", "trades_vs_cryptofeed"),
+    *("drain_vs_copy", "wire_vs_copy", "drain_two_hosts", "quotes_vs_cryptofeed", "trades_vs_cryptofeed"),
     *("lag_500_p50", "lag_500_p99", "lag_5000_p50", "lag_5000_p99", "lag_20000_p50", "lag_20000_p99"),
     *(
         "streamer_us_per_frame",

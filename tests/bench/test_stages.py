@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bench import backfill, console, drain, export, idle, lag, lag_filling, memory, opportunity, reading, rollups, streamer, wire
+from bench import backfill, console, drain, export, idle, lag, lag_filling, memory, opportunity, reading, rollups, streamer, two_hosts, wire
 from bench.farms import farm
 from bench.figures import Figure
 from bench.servers import Lab
@@ -25,6 +25,12 @@ def test_drain(lab: Lab) -> None:
 
 def test_wire(lab: Lab) -> None:
     assert is_well_formed(wire.measure(lab, rows=3_000, pairs=1), "wire_vs_copy")
+
+
+def test_two_hosts(lab: Lab) -> None:
+    (figure,) = two_hosts.measure(lab, pairs=1, seconds=1.0)
+    assert is_well_formed([figure], "drain_two_hosts")
+    assert figure.value > 1, "the second host took groups over"
 
 
 def test_backfill(lab: Lab) -> None:
