@@ -3,16 +3,18 @@
 Light on purpose: a question to the database or to Redis, no Celery app, no broadcast.
 """
 
+import os
 import sys
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from core import redisdb, settings
+from core import pulse, redisdb, settings
 from core.board import Board
 from db import queries
 from ops.alerting import memory
@@ -65,6 +67,15 @@ def watcher() -> None:
         raise Unwell("the watcher has not looked at the farm yet" if known is None else f"the watcher has not looked for {age:.0f} s")
 
 
+def turning(seconds: str) -> None:
+    """Its loop turns, whatever else is away: for who ends what is stuck. The first look makes the file that the loop then touches."""
+    path = Path(os.environ[pulse.VARIABLE])
+    if not path.exists():
+        path.touch()
+    if (age := time.time() - path.stat().st_mtime) > float(seconds):
+        raise Unwell(f"it has not turned for {age:.0f} s")
+
+
 def web(url: str) -> None:
     """The page answers."""
     with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 (the address stands in docker-compose.yml)
@@ -80,7 +91,14 @@ def _youngest_canary(prefix: str) -> float:
     return min(ages)
 
 
-CHECKS: dict[str, Callable[..., Any]] = {"queue": queue, "schedule": schedule, "streamer": streamer, "watcher": watcher, "web": web}
+CHECKS: dict[str, Callable[..., Any]] = {
+    "queue": queue,
+    "schedule": schedule,
+    "streamer": streamer,
+    "turning": turning,
+    "watcher": watcher,
+    "web": web,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
