@@ -20,6 +20,9 @@ IDLE_IN_TRANSACTION_SECONDS = 300
 CONNECT_TIMEOUT_SECONDS = 5
 #: The role whose own limits (migration 0011) are tighter than these.
 TIGHTER = "tapefarm_console"
+#: Each side notices within half a minute that the other's host is gone. The server too: what a dead host has locked, such as the groups of its
+#: drains, is locked until then, and by itself a server waits for two hours.
+KEEPALIVES = {"idle": 15, "interval": 5, "count": 3}
 #: What was sent into a dead network fails after this; keepalives watch over idle connections only.
 TCP_TIMEOUT_MS = 30_000
 #: Rows that are revised after they were compressed are taken out of it, a thousand at a time. TimescaleDB's own limit is met by the candles of a
@@ -42,7 +45,15 @@ def _options(url: str) -> str:
     }
     if make_url(url).username == TIGHTER:
         limits = {"lock_timeout": LOCK_TIMEOUT_SECONDS}
-    return " ".join([*(f"-c {name}={seconds}s" for name, seconds in limits.items()), f"-c {UNCOMPRESSED_ROWS}=0", "-c timezone=UTC"])
+    limits |= {f"tcp_keepalives_{name}": number for name, number in KEEPALIVES.items() if name != "count"}
+    return " ".join(
+        [
+            *(f"-c {name}={seconds}s" for name, seconds in limits.items()),
+            f"-c tcp_keepalives_count={KEEPALIVES['count']}",
+            f"-c {UNCOMPRESSED_ROWS}=0",
+            "-c timezone=UTC",
+        ]
+    )
 
 
 @functools.cache
@@ -66,9 +77,9 @@ def connect(url: str, *, name: str) -> RawConnection:
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
         options=_options(url),
         application_name=name,
-        keepalives_idle=15,
-        keepalives_interval=5,
-        keepalives_count=3,
+        keepalives_idle=KEEPALIVES["idle"],
+        keepalives_interval=KEEPALIVES["interval"],
+        keepalives_count=KEEPALIVES["count"],
         tcp_user_timeout=TCP_TIMEOUT_MS,
     )
     return opened

@@ -187,6 +187,19 @@ def test_the_database_opens_to_nobody_without_tls_and_a_password(
 
 
 @LONG
+@pytest.mark.parametrize("door", ["the bulk writer", "the engine"])
+def test_the_server_notices_within_half_a_minute_that_a_host_is_gone(secured: Secured, ours: Authority, door: str) -> None:
+    """Until then the groups of its drains are locked."""
+    url = secured.database_url(ours.pem)
+    opened = engine.connect(url, name="links") if door == "the bulk writer" else engine.engine(url).raw_connection()
+    with closing(opened), opened.cursor() as cursor:
+        cursor.execute("SELECT current_setting('tcp_keepalives_' || name) FROM unnest(ARRAY['idle', 'interval', 'count']) AS name")
+        idle, interval, count = (int(value) for (value,) in cursor.fetchall())
+    engine.engine(url).dispose()
+    assert 0 < idle + interval * count <= 30
+
+
+@LONG
 def test_a_server_of_another_name_is_not_taken_for_ours(secured: Secured, ours: Authority, tmp_path: Path) -> None:
     """Its certificate is good, and says that it is 127.0.0.1."""
     with pytest.raises(psycopg2.OperationalError, match="does not match host name"):

@@ -268,7 +268,11 @@ def test_secrets_stand_in_no_argument(tmp_path: Path, given: dict[str, str]) -> 
     for program in whole:
         assert not [word for word in program.argv if "dbsecret" in word or "redissecret" in word], program.name
         assert "dbsecret" not in repr(program)
-    assert all(program.env == made.state.environment for program in whole if program.name not in ("sandbox", "console"))
+    all_but_the_database = {name: value for name, value in made.state.environment.items() if name != "DATABASE_URL"}
+    for program in whole:
+        if program.name not in ("sandbox", "console"):
+            streams = program.stage == programs.STREAMERS
+            assert program.env == (all_but_the_database if streams else made.state.environment), program.name
 
 
 def test_the_sandbox_plays_pairs_where_they_are_asked_for(tmp_path: Path, given: dict[str, str]) -> None:
@@ -317,6 +321,48 @@ def test_each_replica_wanted_here_is_a_program_and_the_first_needs_no_name(tmp_p
     whole = programs.of_farm(tmp_path, made.state, made.knobs, 500)
     found = {program.name: list(program.argv[3:]) for program in whole if program.stage == programs.STREAMERS}
     assert found == {"streamer-binance": ["binance"], "streamer-binance-c": ["binance", "--replica", "c"]}
+
+
+# --- a share of a farm
+ELSEWHERE = {"BINANCE_WS_URL": "ws://venue", "BINANCE_REST_URL": "http://venue"}
+
+
+def test_a_host_of_streamers_needs_redis_alone(tmp_path: Path, given: dict[str, str]) -> None:
+    del given["DATABASE_URL"]
+    made = make(tmp_path, given | ELSEWHERE | {"PROGRAMS_HERE": "streamers"})
+    assert (made.servers, dict(made.state.ports), programs.use_database(made.knobs)) == ([], {}, False)
+    assert [program.name for program in programs.of_farm(tmp_path, made.state, made.knobs, 500)] == ["streamer-binance"]
+
+
+def test_a_host_of_workers_runs_so_many_writers_as_it_is_told(tmp_path: Path, given: dict[str, str]) -> None:
+    made = make(tmp_path, given | ELSEWHERE | {"PROGRAMS_HERE": "writers,beat", "WRITER_GROUPS": "4", "WRITERS_HERE": "2"})
+    writers, beat = programs.of_farm(tmp_path, made.state, made.knobs, 500)
+    assert (writers.name, beat.name) == ("worker-writers", "beat")
+    assert writers.argv[list(writers.argv).index("-c") + 1] == "2"
+    assert programs.use_database(made.knobs) and not programs.have_whole_path(made.knobs)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "setting", "told"),
+    [
+        ("REDIS_URL", {"PROGRAMS_HERE": "streamers"}, "set REDIS_URL, where the rest of it is"),
+        ("DATABASE_URL", {"PROGRAMS_HERE": "writers"}, "set DATABASE_URL, where the rest of it is"),
+        ("BINANCE_WS_URL", {"PROGRAMS_HERE": "streamers,writers"}, "The sandbox plays for one host alone"),
+    ],
+)
+def test_a_share_is_told_where_the_rest_is(
+    tmp_path: Path, given: dict[str, str], left_out: str, setting: dict[str, str], told: str
+) -> None:
+    settings = given | ELSEWHERE | setting
+    del settings[left_out]
+    with pytest.raises(Refused, match=told) as refused:
+        make(tmp_path, settings)
+    assert refused.value.status == 2
+
+
+def test_a_program_that_there_is_none_of_is_refused(tmp_path: Path, given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="PROGRAMS_HERE='streamer' cannot be used: give names of streamers, writers"):
+        make(tmp_path, given | {"PROGRAMS_HERE": "streamer"})
 
 
 def test_one_up_or_down_at_a_time(tmp_path: Path) -> None:
