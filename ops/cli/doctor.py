@@ -16,6 +16,7 @@ from ops.cli import environment, state
 from ops.cli.console import cell, err, out
 from ops.cli.environment import DEFAULT_PORTS
 from ops.cli.errors import Refused
+from ops.cli.programs import use_database
 from ops.cli.state import State
 from ops.doctor import clock, machine, servers, venues
 from ops.doctor.finding import FAILURE, OK, SKIPPED, WARNING, Check, Finding, examine
@@ -89,9 +90,14 @@ def _of_machine(home: Path, knobs: Settings | None) -> Iterator[Check]:
 
 def _of_servers(knobs: Settings, given: Mapping[str, str], *, running: bool) -> Iterator[Check]:
     """The farm's own are asked while it runs, the user's always."""
-    for name, variable, look in (("Redis", "REDIS_URL", servers.redis), ("PostgreSQL", "DATABASE_URL", servers.postgres)):
+    looks = [("Redis", "REDIS_URL", servers.redis, knobs.redis_url), ("PostgreSQL", "DATABASE_URL", servers.postgres, knobs.database_url)]
+    for name, variable, look, url in looks:
+        if name == "PostgreSQL" and not use_database(knobs):
+            yield (name, partial(_told, Finding(name, SKIPPED, "no program of this host asks it")))
+            continue
         rests = Finding(name, SKIPPED, "is the farm's own and does not run: look again after ./farm up")
         yield (name, partial(look, knobs) if running or variable in given else partial(_told, rests))
+        yield (f"link to {name}", partial(servers.link, name, url))
 
 
 def _told(one: Finding) -> Sequence[Finding]:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
@@ -111,6 +112,21 @@ def postgres(knobs: Settings) -> Iterator[Finding]:
         told = f"{said['connections']} of {said['most']} connections"
         yield Finding("PostgreSQL", WARNING, told, "Others may not be let in soon: look at pg_stat_activity, or raise max_connections.")
     yield clock.offset("PostgreSQL clock", said["now"] - (began + taken / 2), taken / 2)
+
+
+def link(name: str, url: str) -> Iterator[Finding]:
+    """Nothing where the server is on this host."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in ("", "localhost", "::1") or host.startswith("127."):
+        return
+    if parts.scheme == "rediss" or parse_qs(parts.query).get("sslmode", [""])[0].startswith("verify"):
+        yield Finding(f"link to {name}", OK, f"to {host}, with TLS that looks at who answers")
+    else:
+        advice = (
+            "Whoever is between reads and changes everything, passwords too, unless it is a network of your own: docs/scaling.md, Links."
+        )
+        yield Finding(f"link to {name}", WARNING, f"to {host}, and who answers is not looked at", advice)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from core.settings import Settings
 from db import queries
 from ops.alerting import memory
 from ops.cli.errors import AWAY, sentence
-from ops.cli.programs import FIRST_REPLICA, WATCHER_NAME
+from ops.cli.programs import FIRST_REPLICA, WATCHER_NAME, use_database
 from ops.report.components import components
 from tasks.survey import survey
 
@@ -64,6 +64,8 @@ def _unheard(home: Path, rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def _surveyed(knobs: Settings) -> tuple[dict[str, Any], list[str]]:
     """(survey, reasons why there is none): without its three witnesses there is no survey, so each is asked by itself."""
     with closing(redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS)) as redis:
+        if not use_database(knobs):
+            return _without_database(redis)
         try:
             return survey(knobs, Board(redis, knobs.key_prefix), Journal(redis, knobs.key_prefix)), []
         except AWAY as exc:
@@ -74,6 +76,15 @@ def _surveyed(knobs: Settings) -> tuple[dict[str, Any], list[str]]:
                 except AWAY as cause:
                     reasons.append(told(cause))
             return {}, reasons or [told(exc)]
+
+
+def _without_database(redis: redisdb.Client) -> tuple[dict[str, Any], list[str]]:
+    """Streams, lag and gaps are known to hosts that reach the database."""
+    try:
+        redis.ping()
+    except AWAY as exc:
+        return {}, [told(exc)]
+    return {}, []
 
 
 def told(exc: Exception) -> str:

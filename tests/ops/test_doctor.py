@@ -263,6 +263,24 @@ def test_the_database_says_what_it_is(knobs: Settings, migrated_database_url: st
 
 
 # --- all together ---------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("redis://:x@127.0.0.1:6379/0", {}),
+        ("postgresql+psycopg2://u@/x?host=/var/run/sockets&port=5", {}),
+        ("redis://:x@10.0.0.3:6379/0", {"link to it": WARNING}),
+        ("rediss://:x@10.0.0.3:6379/0", {"link to it": OK}),
+        ("postgresql://u:x@db.example/x", {"link to it": WARNING}),
+        ("postgresql://u:x@db.example/x?sslmode=disable", {"link to it": WARNING}),
+        ("postgresql://u:x@db.example/x?sslmode=verify-full&sslrootcert=system", {"link to it": OK}),
+    ],
+)
+def test_a_link_to_another_host_is_told_when_nobody_looks_at_who_answers(url: str, found: dict[str, str]) -> None:
+    told = list(servers.link("it", url))
+    assert states(iter(told)) == found
+    assert not [one for one in told if ":x@" in f"{one.found} {one.advice}"]
+
+
 def test_a_check_that_hangs_or_breaks_costs_the_others_nothing() -> None:
     hold = threading.Event()
 
