@@ -257,6 +257,7 @@ NAMES_ALLOWED = {
     "farm.toml": "what to collect",
     ".env.example": "where the venues are",
     "docker-compose.yml": "one streamer a venue",
+    "ops/cluster/": "the same on Kubernetes",
     "requirements-dev.in": "clients written by others, which the sandbox must satisfy",
     "requirements-dev.txt": "the same, compiled",
     "requirements-clients.txt": "more of them",
