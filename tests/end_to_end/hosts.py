@@ -14,6 +14,8 @@ from pathlib import Path
 
 from tests.end_to_end.conftest import CHECKOUT, Farm
 
+#: Of a namespace's name, before the number of the process that made it.
+_PREFIX = "tapefarm-test-"
 NETWORKS = {"lan": "10.77.0", "wan": "10.77.1"}
 
 
@@ -23,7 +25,7 @@ def lacks() -> str:
         return "only root makes network namespaces"
     if missing := [name for name in ("ip", "unshare") if shutil.which(name) is None]:
         return f"there is no {missing[0]} here"
-    name = f"tf-{uuid.uuid4().hex[:8]}"
+    name = f"{_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:4]}"
     tried = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
     subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
     return "" if tried.returncode == 0 else f"no network namespaces here: {tried.stderr.strip()}"
@@ -33,7 +35,8 @@ class Hosts:
     """They have names of their own run, so that another run may be under way."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._mark = f"tf-{uuid.uuid4().hex[:8]}"
+        _sweep()
+        self._mark = f"{_PREFIX}{os.getpid()}-{uuid.uuid4().hex[:4]}"
         self._names = names
         self._made: list[str] = []
         try:
@@ -92,19 +95,33 @@ class Hosts:
         """The machine is gone: nothing flushes, nothing says goodbye."""
         for network in NETWORKS:
             self._ip(name, "link", "set", network, "down")
-        self._kill_all(name)
-
-    def _kill_all(self, name: str) -> None:
-        while pids := _run("ip", "netns", "pids", self._space(name)).split():
-            for pid in pids:
-                with suppress(ProcessLookupError):
-                    os.kill(int(pid), signal.SIGKILL)
+        _kill_all(self._space(name))
 
     def close(self) -> None:
         for name in reversed(self._made):
-            self._kill_all(name)
-            _run("ip", "netns", "delete", self._space(name))
+            _remove(self._space(name))
         self._made = []
+
+
+def _kill_all(space: str) -> None:
+    while pids := _run("ip", "netns", "pids", space).split():
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+
+def _remove(space: str) -> None:
+    _kill_all(space)
+    _run("ip", "netns", "delete", space)
+
+
+def _sweep() -> None:
+    """What runs that were killed have left."""
+    for line in _run("ip", "netns", "list").splitlines():
+        space = line.split()[0]
+        owner = space.removeprefix(_PREFIX).split("-")[0]
+        if space.startswith(_PREFIX) and not Path(f"/proc/{owner}").exists():
+            _remove(space)
 
 
 def _run(*words: str) -> str:
