@@ -15,11 +15,13 @@ from typing import Any, TypeVar
 from core import paper_rules, storage, timetable
 from core.addresses import objection
 from core.private import NotPrivate, read_private
+from core.secret_files import SecretFileError, taken
 from core.storage import Kept
 from paper.rules import Rules
 
 ROOT = Path(__file__).resolve().parent.parent
 _T = TypeVar("_T")
+_BYTES = ("batch_max_bytes", "queue_max_bytes", "spool_max_bytes", "ring_max_bytes")
 
 #: As libpq and most hosts write it; SQLAlchemy would look for another driver than ours.
 _PLAIN_POSTGRES = re.compile(r"^postgres(ql)?://")
@@ -159,16 +161,11 @@ class Settings:
     def __post_init__(self) -> None:
         for name, either in (("streamer_client", ("picows", "websockets")), ("log_format", ("text", "json")), ("archive", ("on", "off"))):
             _check(getattr(self, name) in either, name.upper(), getattr(self, name), " or ".join(either))
-        sizes = ("linger_ms", "batch_max_bytes", "queue_max_bytes", "spool_max_bytes", "ring_max_bytes")
-        for name in (*sizes, "writer_groups", "writer_turn_seconds", "writer_max_rows"):
+        for name in (*_BYTES, "linger_ms", "writer_groups", "writer_turn_seconds", "writer_max_rows"):
             _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
         _check(_are_names(self.replica_names), "REPLICAS", self.replicas, "names of lower-case letters and digits, each once")
-        _check(
-            set(self.replica_names_here) <= set(self.replica_names),
-            "REPLICAS_HERE",
-            self.replicas_here,
-            f"names of REPLICAS={self.replicas}",
-        )
+        known, here = set(self.replica_names), set(self.replica_names_here)
+        _check(here <= known, "REPLICAS_HERE", self.replicas_here, f"names of REPLICAS={self.replicas}")
         _check(set(self.program_names_here) <= set(PROGRAMS), "PROGRAMS_HERE", self.programs_here, f"names of {', '.join(PROGRAMS)}")
         _check(_reads(timetable.cron, self.alert_test_cron), "ALERT_TEST_CRON", self.alert_test_cron, "five fields of a crontab, or off")
         _check(_reads(timetable.quiet, self.alert_quiet), "ALERT_QUIET", self.alert_quiet, "two times of a day in UTC, such as 22:00-07:00")
@@ -255,6 +252,8 @@ class Settings:
         return [name for name in names if name not in self.logins]
 
 
+#: They may come by a file: NAME_FILE says which.
+SECRETS = frozenset(spec.name.upper() for spec in fields(Settings) if spec.metadata.get("secret"))
 #: What a login is made of: both or neither. A private key comes by the file it is in.
 _LOGINS = (("CLIENT_ID", "CLIENT_SECRET"), ("KEY_ID", "PRIVATE_KEY_FILE"))
 _VARIABLES = {"private_key": "PRIVATE_KEY_FILE"}
@@ -277,6 +276,10 @@ def private_key(variable: str, name: str) -> str:
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings of this process. Raises SettingsError with the variable's name and what it may be."""
     known = {f.name.upper(): f for f in fields(Settings) if "meaning" in f.metadata}
+    try:
+        environ = taken(environ, SECRETS)
+    except SecretFileError as exc:
+        raise SettingsError(str(exc)) from None
     values: dict[str, Any] = {}
     for name, spec in known.items():
         if environ.get(name, "") != "":

@@ -7,7 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from core.private import read_private
-from core.settings import ROOT, Settings
+from core.secret_files import SecretFileError, stem, taken
+from core.settings import ROOT, SECRETS, Settings
 from ops.cli import state as states
 from ops.cli.errors import Refused
 from ops.cli.state import State
@@ -28,7 +29,9 @@ def port_variable(name: str) -> str:
 
 
 def is_setting(name: str) -> bool:
-    return name in _SETTINGS or name.endswith(_OF_A_VENUE) or name in {port_variable(port) for port in DEFAULT_PORTS}
+    return bool(
+        name in _SETTINGS or name.endswith(_OF_A_VENUE) or stem(name, SECRETS) or name in {port_variable(port) for port in DEFAULT_PORTS}
+    )
 
 
 def names() -> frozenset[str]:
@@ -37,12 +40,17 @@ def names() -> frozenset[str]:
 
 
 def given(environ: Mapping[str, str] = os.environ, dotenv: Path = ROOT / ".env") -> dict[str, str]:
-    """The settings that the user set; an empty value is none."""
+    """The settings that the user set, secrets out of their files too; an empty value is none. Raises Refused as `read_dotenv` does, and
+    for a file that cannot be used."""
     return _settings_in({**read_dotenv(dotenv), **environ})
 
 
 def _settings_in(values: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in values.items() if value and is_setting(name)}
+    try:
+        found = taken(values, SECRETS)
+    except SecretFileError as exc:
+        raise Refused(str(exc), status=2) from None
+    return {name: value for name, value in found.items() if value and is_setting(name)}
 
 
 def home(environ: Mapping[str, str] | None = None) -> Path:
