@@ -146,11 +146,11 @@ class Settings:
 
     flower_address: str = _knob("127.0.0.1", "where Flower listens; anywhere but on the loopback it wants FLOWER_PASSWORD")
     flower_user: str = _knob("farm", "who may look at Flower, where there is a password")
-    flower_password: str = _knob("", "and by which password; docker-compose.yml wants one", secret=True)
+    flower_password: str = _knob("", "and by which password; docker-compose.yml makes one", secret=True)
 
     console_address: str = _knob("127.0.0.1", "where the console listens; anywhere but on the loopback it wants CONSOLE_PASSWORD")
     console_user: str = _knob("farm", "who may look at the console, where there is a password")
-    console_password: str = _knob("", "and by which password; docker-compose.yml wants one", secret=True)
+    console_password: str = _knob("", "and by which password; docker-compose.yml makes one", secret=True)
 
     endpoints: Mapping[str, str] = field(default_factory=dict)  # BINANCE_WS_URL and the like, as set
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)  # <VENUE>_CLIENT_ID and the like, as set

@@ -1,108 +1,118 @@
-"""docker-compose.yml against its format, celeryconfig.py, the settings and the venues; no Docker engine is needed."""
+"""docker-compose.yml against Compose itself, celeryconfig.py, the settings and the venues; no Docker engine is needed."""
 
+import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 import yaml
 from celery.bin.celery import celery as celery_command
 
 import celeryconfig
-from core.settings import documented, read_farm_toml
+from core.settings import SECRETS, documented, load, read_farm_toml
 from db import roles
 from db.backups import programs
-from ops.docker import migrate
+from ops.docker import flower, migrate, secrets
 from ops.docker.health import CHECKS
 from ops.grafana.layout import GRAFANA
 from ops.local.redis import _TEMPLATE as EMBEDDED_REDIS
 from ops.report.components import CONTAINERS
+from tests.debian_programs import debian_program
 from venues import VENUES
 
 ROOT = Path(__file__).resolve().parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-APP = {name: service for name, service in SERVICES.items() if service["image"] == "tapefarm:local"}
-#: They look at the farm and are no part of it.
-MONITORING = {"prometheus", "grafana"}
-LASTING = {name: service for name, service in SERVICES.items() if name != "migrate"}
+IMAGE = "tapefarm:local"
+ONCE = {"secrets", "migrate"}
+#: They run the farm's code; the sandbox runs what stands in the place of venues, and `secrets` comes before everything.
+APP = {name: service for name, service in SERVICES.items() if service["image"] == IMAGE and name not in ("secrets", "sandbox")}
+#: They look at the farm, lead to it or are looked at by it, and are no part of it: the profile that each is in.
+BESIDE = {"prometheus": "monitoring", "alertmanager": "monitoring", "grafana": "monitoring", "caddy": "tls", "sandbox": "sandbox"}
+LASTING = {name: service for name, service in SERVICES.items() if name not in ONCE}
 DOCKERFILE = (ROOT / "ops" / "Dockerfile").read_text(encoding="utf-8")
 
 #: Variables that other programs read, and which.
-FOREIGN = {"FLOWER_BASIC_AUTH": "flower", CONTAINERS: "ops.report.components"}
+FOREIGN = {CONTAINERS: "ops.report.components"}
+#: What .env may hold and no program is given by its environment.
+WITHHELD = {*secrets.MADE, *secrets.GIVEN} - {"CONSOLE_USER"} | {"DATABASE_URL", "REDIS_URL", "BROKER_URL"}
+HOST_MIB = 4096
 
-#: Passwords that stand in .env and that a program sees only where it needs them.
-PASSWORDS = {*migrate.PASSWORDS.values(), "POSTGRES_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD", "CONSOLE_PASSWORD"}
+
+def plain(text: str) -> str:
+    """What stands there where .env says nothing."""
+    return re.sub(r"\$\{[A-Z_]+:-([^}]*)\}", r"\1", text)
+
 
 # --- the format -----------------------------------------------------------------------------------------------------------
-TEXT, WORDS = {"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}
-DURATION = {"type": "string", "pattern": r"^(\d+h)?(\d+m)?(\d+s)?$"}
-BYTES = {"type": "string", "pattern": r"^\d+[bkmg]$"}
+def composed(folder: Path, dotenv: str, *options: str) -> "subprocess.CompletedProcess[str]":
+    """What Compose makes of a checkout whose .env is this."""
+    for name in ("docker-compose.yml", "ops"):
+        place = folder / name
+        if not place.exists():
+            place.symlink_to(ROOT / name)
+    (folder / ".env").write_text(dotenv, encoding="utf-8")
+    argv = [debian_program("docker-compose"), "--project-directory", folder, *options, "config", "--format", "json"]
+    bare = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    return subprocess.run(argv, cwd=folder, env=bare, capture_output=True, text=True, timeout=120, check=False)
 
 
-def _only(needed: list[str] | None = None, /, **properties: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": needed or [], "additionalProperties": False}
+def resolved(folder: Path, dotenv: str, *options: str) -> dict[str, Any]:
+    done = composed(folder, dotenv, *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "a warning: a variable without a value, or a key that Compose does not know"
+    found: dict[str, Any] = json.loads(done.stdout)["services"]
+    return found
 
 
-def _map(value: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "additionalProperties": value}
+def test_a_copy_of_the_example_starts_everything_that_is_not_on_request(tmp_path: Path) -> None:
+    started = resolved(tmp_path, (ROOT / ".env.example").read_text(encoding="utf-8"))
+    assert set(started) == {name for name, service in SERVICES.items() if "profiles" not in service}
 
 
-SERVICE = _only(
-    ["image", "restart", "user", "healthcheck", "deploy", "logging"],
-    image=TEXT,
-    profiles=WORDS,
-    build=_only(["context", "dockerfile"], context=TEXT, dockerfile=TEXT),
-    command=WORDS,
-    user=TEXT,
-    init={"type": "boolean"},
-    read_only={"type": "boolean"},
-    restart={"enum": ["no", "always", "on-failure", "unless-stopped"]},
-    environment=_map(TEXT),
-    env_file={"type": "array", "items": _only(["path"], path=TEXT, required={"type": "boolean"})},
-    ports=WORDS,
-    volumes=WORDS,
-    secrets=WORDS,
-    configs={"type": "array", "items": _only(["source", "target"], source=TEXT, target=TEXT)},
-    tmpfs=WORDS,
-    shm_size=BYTES,
-    security_opt=WORDS,
-    cap_drop=WORDS,
-    stop_grace_period=DURATION,
-    depends_on=_map(_only(["condition"], condition={"enum": ["service_started", "service_healthy", "service_completed_successfully"]})),
-    healthcheck=_only(
-        disable={"type": "boolean"}, test=WORDS, interval=DURATION, timeout=DURATION, retries={"type": "integer"}, start_period=DURATION
-    ),
-    deploy=_only(
-        ["resources"],
-        resources=_only(
-            ["limits"],
-            limits=_only(
-                ["cpus", "memory", "pids"], cpus={"type": "string", "pattern": r"^\d+\.\d+$"}, memory=BYTES, pids={"type": "integer"}
-            ),
-        ),
-    ),
-    logging=_only(["driver", "options"], driver=TEXT, options=_map(TEXT)),
-)
-FORMAT = {
-    "type": "object",
-    "properties": {
-        "name": TEXT,
-        "services": _map(SERVICE),
-        "volumes": _map({"type": "object"}),
-        "secrets": _map(_only(["file"], file=TEXT)),
-        "configs": _map(_only(["content"], content=TEXT)),
-    },
-    "patternProperties": {"^x-": {}},
-    "required": ["name", "services", "volumes"],
-    "additionalProperties": False,
-}
+def test_compose_takes_every_profile(tmp_path: Path) -> None:
+    started = resolved(tmp_path, "ALERTMANAGER_WEBHOOK_URL=http://somewhere/\nWRITER_GROUPS=3\n", "--profile", "*")
+    assert set(started) == set(SERVICES)
+    assert "--config.file=/etc/alertmanager/alertmanager-webhook.yml" in started["alertmanager"]["command"]
+    assert (started["worker-writers"]["environment"]["WRITER_GROUPS"], option(started["worker-writers"], "-c")) == ("3", "3")
 
 
-def test_it_keeps_to_the_format() -> None:
-    jsonschema.validate(COMPOSE, FORMAT)
+def test_compose_refuses_what_it_does_not_know(tmp_path: Path) -> None:
+    (tmp_path / "ops").symlink_to(ROOT / "ops")
+    (tmp_path / "docker-compose.yml").write_text((ROOT / "docker-compose.yml").read_text().replace("read_only:", "readonly:"))
+    done = composed(tmp_path, "")
+    assert done.returncode != 0 and "readonly" in done.stderr
+
+
+def test_one_word_leads_to_the_simulated_venues_and_back(tmp_path: Path) -> None:
+    mine = "BINANCE_WS_URL=wss://mine\n"
+    sandboxed = resolved(tmp_path, mine + "COMPOSE_PROFILES=sandbox\nFARM_MARKETS=sandbox\n")
+    server = sandboxed["sandbox"]["command"]
+    for name in ("streamer-binance", "worker-metadata", "worker-snapshots", "worker-backfill"):
+        endpoints = load({key: value for key, value in sandboxed[name]["environment"].items() if key.endswith("_URL")})
+        for venue in option({"command": server}, "--venues").split(","):
+            there = f"sandbox:{option({'command': server}, '--port')}/{venue}"
+            assert (endpoints.ws_url(venue, ""), endpoints.rest_url(venue, "")) == (f"ws://{there}", f"http://{there}")
+    live = resolved(tmp_path, mine)
+    assert "sandbox" not in live
+    assert live["streamer-binance"]["environment"]["BINANCE_WS_URL"] == "wss://mine"
+    assert "BINANCE_REST_URL" not in live["streamer-binance"]["environment"]
+
+
+def test_no_password_of_env_reaches_any_container_but_the_one_that_keeps_them(tmp_path: Path) -> None:
+    given = {name: f"hidden-{number}" for number, name in enumerate(sorted({*secrets.MADE, *secrets.GIVEN}))}
+    dotenv = "".join(f"{name}={value}\n" for name, value in given.items())
+    started = resolved(tmp_path, dotenv, "--profile", "*")
+    assert {name: started["secrets"]["environment"][name] for name in given} == given
+    for name in set(started) - {"secrets"}:
+        told = json.dumps(started[name]).replace(given["CONSOLE_USER"], "")
+        assert "hidden-" not in told, name
+
+
+MARKETS = ("live", "sandbox")
 
 
 def test_what_is_named_is_defined() -> None:
@@ -111,6 +121,12 @@ def test_what_is_named_is_defined() -> None:
         named = {volume.partition(":")[0] for volume in service.get("volumes", [])}
         assert {name for name in named if not name.startswith(".")} <= set(COMPOSE["volumes"])
         assert all((ROOT / name).exists() for name in named if name.startswith("."))
+        assert all(
+            (ROOT / name.replace("${FARM_MARKETS:-live}", kind)).exists()
+            for name in service.get("env_file", [])
+            if name != ".env"
+            for kind in MARKETS
+        )
     used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert set(COMPOSE["volumes"]) <= used
     assert {name for service in SERVICES.values() for name in service.get("secrets", [])} == set(COMPOSE["secrets"])
@@ -138,7 +154,7 @@ def test_each_venue_to_collect_has_a_streamer_with_a_spool_and_those_on_request_
     profiles = {name: service.get("profiles", []) for name, service in streamers.items() if name.removeprefix("streamer-") in VENUES}
     assert profiles == {f"streamer-{venue}": [venue] if collect.on_request else [] for venue, collect in wanted.items()}
     others = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service and name not in streamers}
-    assert others == {name: ["monitoring"] for name in MONITORING}, "the rest is always wanted"
+    assert others == {name: [profile] for name, profile in BESIDE.items()}, "the rest is always wanted"
     for name, service in streamers.items():
         assert service["command"] == ["python", "-m", "streamers", name.removeprefix("streamer-")] or name.endswith("-b")
         assert f"spool:{service['environment']['FARM_HOME']}" in service["volumes"]
@@ -169,19 +185,23 @@ def test_a_celery_command_has_options_that_celery_knows(name: str) -> None:
     _, _, app, command, *options = APP[name]["command"]
     assert app == "tasks"
     known = {switch for parameter in celery_command.commands[command].params for switch in (*parameter.opts, *parameter.secondary_opts)}
-    given = {word.partition("=")[0] for word in options if word.startswith("-")}
-    if command == "flower":  # it has its own parser
-        known |= {f"--{word}" for word in ("address", "port", "read_only", "max_tasks", "logging")}
-    assert given <= known
+    assert {word.partition("=")[0] for word in options if word.startswith("-")} <= known
+
+
+def test_flower_may_be_looked_at_and_not_be_used() -> None:
+    assert APP["flower"]["command"] == ["python", "-m", "ops.docker.flower"]
+    port = APP["flower"]["ports"][0].rpartition(":")[2]
+    assert {"--read_only=True", f"--port={port}"} <= set(flower.OPTIONS)
 
 
 # --- settings -------------------------------------------------------------------------------------------------------------
 def test_every_variable_of_ours_is_a_setting() -> None:
     # Of the streamers that are written down: a service whose venue was deleted does no harm.
     keys = {f"{name.removeprefix('streamer-').removesuffix('-b').upper()}_PRIVATE_KEY_FILE" for name in APP if name.startswith("streamer-")}
-    known = {name for name, _, _ in documented()} | set(FOREIGN) | keys | PASSWORDS
+    known = {name for name, _, _ in documented()} | set(FOREIGN) | keys | WITHHELD
+    files = {f"{name}_FILE" for name in {*SECRETS, *migrate.PASSWORDS.values()}}
     for name, service in APP.items():
-        assert set(service["environment"]) <= known, name
+        assert set(service["environment"]) <= known | files, name
 
 
 def test_a_private_key_is_a_secret_of_those_who_sign() -> None:
@@ -195,70 +215,108 @@ def test_a_private_key_is_a_secret_of_those_who_sign() -> None:
 
 def test_no_password_stands_in_the_file() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
-    wanted = {f"POSTGRES_{role}PASSWORD" for role in ("", "WRITER_", "CONSOLE_", "BACKUP_")}
-    for name in wanted | {"REDIS_PASSWORD", "FLOWER_PASSWORD", "CONSOLE_PASSWORD"}:
-        assert set(re.findall(rf"\$\{{{name}([^}}]*)\}}", text)) == {f":?set {name} in .env"}, "an unset password must stop the start"
+    for name in secrets.MADE:
+        assert set(re.findall(rf"\$\{{{name}([^}}]*)\}}", text)) == {":-"}, (
+            "given to the service that keeps them, which makes what is missing"
+        )
+    assert set(SERVICES["secrets"]["environment"]) == {*secrets.MADE, *secrets.GIVEN}
+
+
+def test_each_container_may_read_the_secrets_that_it_names_and_no_other() -> None:
+    numbers = {str(gid): group for group, gid in secrets.GROUPS.items()}
+    for name, service in SERVICES.items():
+        groups = {numbers[gid] for gid in service.get("group_add", [])}
+        if name == "secrets":
+            assert groups == set(secrets.GROUPS), "who hands a file to a group has to be in it"
+            continue
+        told = json.dumps([service.get(part) for part in ("environment", "command", "entrypoint", "healthcheck")])
+        if name in ("prometheus", "alertmanager"):
+            told += "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ops/prometheus").glob(f"{CONFIGURATIONS[name]}*.yml"))
+        files = set(re.findall(r"/run/tapefarm/([\w.]+\w)", told))
+        assert {secrets.FILES[file] for file in files} == groups, name
+        assert ("secrets:/run/tapefarm:ro" in service.get("volumes", [])) == bool(groups), name
+
+
+CONFIGURATIONS = {"prometheus": "stack", "alertmanager": "alertmanager"}
+
+
+def test_everything_that_reads_a_secret_comes_after_them() -> None:
+    def behind(name: str) -> set[str]:
+        direct = set(SERVICES[name].get("depends_on", {}))
+        return direct.union(*(behind(other) for other in direct))
+
+    for name, service in SERVICES.items():
+        if service.get("group_add") and name != "secrets":
+            assert "secrets" in behind(name), name
+            assert (
+                name in APP
+                or "timescaledb" in service["depends_on"]
+                or service["depends_on"]["secrets"] == {"condition": "service_completed_successfully"}
+            )
 
 
 def test_grafana_lets_nobody_in_without_a_password_and_reads_by_a_role_that_changes_nothing() -> None:
     grafana = SERVICES["grafana"]["environment"]
-    assert grafana["GF_SECURITY_ADMIN_PASSWORD"] == "${GRAFANA_PASSWORD:-${FLOWER_PASSWORD:?set FLOWER_PASSWORD in .env}}"
+    assert grafana["GF_SECURITY_ADMIN_PASSWORD__FILE"] == "/run/tapefarm/grafana_password"
     assert grafana["GF_AUTH_ANONYMOUS_ENABLED"] == grafana["GF_USERS_ALLOW_SIGN_UP"] == "false"
     provisioned = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "ops" / "grafana" / "provisioning").glob("*/*.yml"))
-    assert set(re.findall(r"\$([A-Z_]+)", provisioned)) == {name for name in grafana if not name.startswith("GF_")}
+    set_at_the_door = set(re.findall(r"([A-Z_]+)=", SERVICES["grafana"]["entrypoint"][-1]))
+    assert set(re.findall(r"\$([A-Z_]+)", provisioned)) == {name for name in grafana if not name.startswith("GF_")} | set_at_the_door
     assert grafana["FARM_DATABASE_USER"] == roles.CONSOLE
-    assert {name for name in grafana if "PASSWORD" in name} == {"GF_SECURITY_ADMIN_PASSWORD", "POSTGRES_CONSOLE_PASSWORD"}
+    assert set_at_the_door == {"POSTGRES_CONSOLE_PASSWORD"}
     assert all(volume.endswith(":ro") for volume in SERVICES["grafana"]["volumes"] if volume.startswith("."))
     assert SERVICES["grafana"]["image"] == f"grafana/grafana:{GRAFANA}", "panels are written for it"
 
 
-def test_prometheus_asks_the_console_as_it_does_elsewhere() -> None:
-    inside = yaml.safe_load(COMPOSE["configs"]["prometheus"]["content"])
-    outside = yaml.safe_load((ROOT / "ops" / "prometheus" / "prometheus.yml").read_text(encoding="utf-8"))
-    (job,) = inside["scrape_configs"]
-    assert job.pop("basic_auth")["password"] == "${CONSOLE_PASSWORD:?set CONSOLE_PASSWORD in .env}"
-    assert job["static_configs"] == [{"targets": ["console:8000"]}]
-    job["static_configs"] = outside["scrape_configs"][0]["static_configs"]
-    assert inside == outside
-    assert SERVICES["prometheus"]["configs"] == [{"source": "prometheus", "target": "/etc/prometheus/prometheus.yml"}]
+def test_what_is_put_into_a_read_only_container_is_a_file() -> None:
+    """Compose cannot write a config's text into one: it has to be mounted."""
+    assert "configs" not in COMPOSE
+    assert all("file" in secret for secret in COMPOSE["secrets"].values())
 
 
 def test_only_the_migration_knows_the_owner_and_the_roles() -> None:
-    assert f":{'${POSTGRES_PASSWORD'}" in APP["migrate"]["environment"]["DATABASE_OWNER_URL"]
+    assert APP["migrate"]["environment"]["DATABASE_OWNER_URL_FILE"] == "/run/tapefarm/database_owner_url"
     for name, service in APP.items():
         environment = service["environment"]
-        role = "console" if name == "console" else "writer"
-        assert environment["DATABASE_URL"].startswith(f"postgresql+psycopg2://tapefarm_{role}:${{POSTGRES_{role.upper()}_PASSWORD")
-        wanted = {"migrate": set(migrate.PASSWORDS.values()), "console": {"CONSOLE_PASSWORD"}}.get(name, set())
-        assert {password for password in PASSWORDS if environment[password]} == wanted, "the whole of .env comes along"
-        assert name == "migrate" or "DATABASE_OWNER_URL" not in environment
+        assert environment["DATABASE_URL_FILE"].endswith("_console_url" if name == "console" else "/database_url")
+        assert {variable for variable in WITHHELD if environment[variable] != ""} == set(), "the whole of .env comes along"
+        passwords = {variable for variable in environment if variable.endswith("PASSWORD_FILE")}
+        wanted = {"migrate": set(migrate.PASSWORDS.values()), "console": {"CONSOLE_PASSWORD"}, "flower": {"FLOWER_PASSWORD"}}.get(
+            name, set()
+        )
+        assert passwords == {f"{variable}_FILE" for variable in wanted}
+        assert name == "migrate" or "DATABASE_OWNER_URL_FILE" not in environment
 
 
 def test_the_console_knows_every_container_that_lasts_and_changes_nothing() -> None:
     console = APP["console"]
     streamers = {name for name in SERVICES if name.startswith("streamer-")}
-    assert set(console["environment"][CONTAINERS].split(",")) == set(LASTING) - streamers - MONITORING - {"console"}
+    assert set(console["environment"][CONTAINERS].split(",")) == set(LASTING) - streamers - set(BESIDE) - {"console"}
     assert all(volume.endswith(":ro") for volume in console["volumes"])
     watched = f"watcher:{console['environment']['FARM_HOME']}"
     assert f"{watched}:ro" in console["volumes"] and watched in APP["watcher"]["volumes"], "what fires is told by its file"
 
 
 def test_who_makes_backups_reads_all_there_and_is_somebody_only_where_they_are_tried() -> None:
-    assert {name for name, service in APP.items() if "tapefarm_backup" in str(service["environment"])} == {"worker-maintenance"}
+    assert {name for name, service in APP.items() if "DATABASE_BACKUP_URL_FILE" in service["environment"]} == {"worker-maintenance"}
     worker = APP["worker-maintenance"]
-    assert "tapefarm_backup:${POSTGRES_BACKUP_PASSWORD" in worker["environment"]["DATABASE_BACKUP_URL"]
-    assert "@drill:5432/" in worker["environment"]["DATABASE_DRILL_URL"]
     assert f"data:{worker['environment']['FARM_HOME']}/data" in worker["volumes"], "backups outlive their container"
     assert SERVICES["drill"]["image"] == SERVICES["timescaledb"]["image"], "what one has dumped the other restores"
     assert SERVICES["timescaledb"]["image"].endswith(f"-pg{programs.MAJOR}") and f"postgresql-client-{programs.MAJOR} " in DOCKERFILE
 
 
 def test_redis_promises_what_the_embedded_one_promises() -> None:
-    command = SERVICES["redis"]["command"]
     for name, value in (("appendonly", "yes"), ("appendfsync", "always"), ("maxmemory-policy", "noeviction")):
         assert option(SERVICES["redis"], f"--{name}") == value
         assert f"{name} {value}" in EMBEDDED_REDIS
-    assert _mebibytes(command[command.index("--maxmemory") + 1]) < _mebibytes(limit(SERVICES["redis"], "memory"))
+
+
+def test_journal_and_broker_have_memory_of_their_own_and_forget_nothing_in_silence() -> None:
+    for name in ("redis", "broker"):
+        assert option(SERVICES[name], "--maxmemory-policy") == "noeviction"
+        # A fork that rewrites the log copies what is written meanwhile.
+        assert 1.3 * _mebibytes(plain(option(SERVICES[name], "--maxmemory"))) < memory(SERVICES[name])
+    assert option(SERVICES["broker"], "--appendonly") == "no" and not [v for v in SERVICES["broker"]["volumes"] if v.startswith("redis")]
 
 
 # --- how they run ---------------------------------------------------------------------------------------------------------
@@ -266,8 +324,13 @@ def limit(service: dict[str, Any], name: str) -> Any:
     return service["deploy"]["resources"]["limits"][name]
 
 
+def memory(service: dict[str, Any]) -> int:
+    """MiB that it may have, where .env says nothing."""
+    return _mebibytes(plain(limit(service, "memory")))
+
+
 def _mebibytes(text: str) -> int:
-    number, unit = re.fullmatch(r"(\d+)([mg])b?", text).groups()  # type: ignore[union-attr]
+    number, unit = re.fullmatch(r"(\d+)([mg])b?", text.lower()).groups()  # type: ignore[union-attr]
     return int(number) * (1024 if unit == "g" else 1)
 
 
@@ -279,6 +342,7 @@ def seconds(text: str) -> int:
 def test_nothing_runs_as_root_or_may_become_it(service: dict[str, Any]) -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", service["user"])
     assert service["security_opt"] == ["no-new-privileges:true"] and service["cap_drop"] == ["ALL"] and service["read_only"] is True
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if service is SERVICES["caddy"] else [])
 
 
 @pytest.mark.parametrize("service", LASTING.values(), ids=LASTING)
@@ -310,21 +374,32 @@ def test_there_is_time_to_stop() -> None:
 
 
 def test_a_full_set_of_writers_fits_into_its_limit() -> None:
-    children = 2 * celeryconfig.worker_max_memory_per_child / 1024
-    assert _mebibytes(limit(SERVICES["worker-writers"], "memory")) > children + 200
+    (child,) = (word.partition("=")[2] for word in APP["worker-writers"]["command"] if word.startswith("--max-memory-per-child="))
+    children = 2 * int(plain(child)) / 1024
+    assert memory(SERVICES["worker-writers"]) > children + 120, "who keeps them has some 60 MiB of its own"
+    assert int(plain(child)) < celeryconfig.worker_max_memory_per_child
 
 
-def test_ports_are_for_this_machine_only() -> None:
-    for service in SERVICES.values():
-        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+def test_a_host_of_four_gigabytes_has_room_for_all_that_is_not_on_request() -> None:
+    wanted = {name: memory(service) for name, service in LASTING.items() if "profiles" not in service}
+    assert sum(wanted.values()) <= HOST_MIB, wanted
+    assert all(memory(SERVICES[name]) <= 256 for name in ONCE), "the others wait until they have ended"
+
+
+def test_the_database_takes_a_quarter_of_its_memory_for_itself() -> None:
+    (buffers,) = (word.partition("=")[2] for word in SERVICES["timescaledb"]["command"] if word.startswith("-cshared_buffers="))
+    assert _mebibytes(plain(buffers)) == memory(SERVICES["timescaledb"]) // 4 <= _mebibytes(SERVICES["timescaledb"]["shm_size"])
+
+
+def test_ports_are_for_this_machine_only_unless_it_is_the_one_that_speaks_tls() -> None:
+    for name, service in SERVICES.items():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", [])) or name == "caddy"
 
 
 # --- images ---------------------------------------------------------------------------------------------------------------
 def test_images_are_pinned() -> None:
-    images = {service["image"] for service in SERVICES.values()} - {"tapefarm:local"} | set(
-        re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
-    )
-    assert len(images) == 5
+    images = {service["image"] for service in SERVICES.values()} - {IMAGE} | set(re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE))
+    assert len(images) == 7
     for image in images:
         assert re.search(r":v?\d+\.\d+\.\d+(-[\w-]+)?$", image), f"{image}: name the patch version"
 
@@ -335,24 +410,11 @@ def test_the_image_runs_without_root_or_shell() -> None:
         assert yaml.safe_load(line) == shlex.split(" ".join(yaml.safe_load(line))), "exec form: signals reach the program"
 
 
-def test_the_image_holds_what_the_farm_imports() -> None:
+def test_the_image_holds_what_docker_is_shown() -> None:
     copied = {word for line in re.findall(r"^COPY (?!--from)(.*)", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]}
-    wanted = {
-        "core",
-        "venues",
-        "streamers",
-        "db",
-        "migrations",
-        "tasks",
-        "ops",
-        "celeryconfig.py",
-        "farm.toml",
-        "alerts.toml",
-        "requirements.txt",
-    }
-    assert copied == wanted
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
-    assert {line[1:] for line in ignore if line.startswith("!")} == wanted
+    assert {line[1:] for line in ignore if line.startswith("!")} == copied
+    assert all((ROOT / name).exists() for name in copied)
 
 
 def test_the_image_is_the_python_that_is_tested() -> None:

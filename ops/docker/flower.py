@@ -5,7 +5,7 @@ import sys
 
 from core import settings
 
-_OPTIONS = ("--address=0.0.0.0", "--port=5555", "--read_only=True", "--max_tasks=5000", "--logging=warning")
+OPTIONS = ("--address=0.0.0.0", "--port=5555", "--read_only=True", "--max_tasks=5000", "--logging=warning")
 
 
 def main() -> None:
@@ -13,7 +13,7 @@ def main() -> None:
     if not (knobs.flower_user and knobs.flower_password):
         sys.exit("Flower shows the farm to others here: set FLOWER_USER and FLOWER_PASSWORD.")
     environ = {**os.environ, "FLOWER_BASIC_AUTH": f"{knobs.flower_user}:{knobs.flower_password}"}
-    os.execve(sys.executable, [sys.executable, "-m", "celery", "-A", "tasks", "flower", *_OPTIONS], environ)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, "-m", "celery", "-A", "tasks", "flower", *OPTIONS], environ)  # noqa: S606
 
 
 if __name__ == "__main__":
