@@ -10,7 +10,9 @@ import yaml
 
 from core import metrics
 from core.settings import ROOT
+from ops.docker import secrets
 from ops.local.prometheus import Programs
+from tests.debian_programs import debian_program
 
 FOLDER = ROOT / "ops" / "prometheus"
 RULES: list[dict[str, Any]] = [
@@ -62,3 +64,42 @@ def test_a_farm_that_is_well_has_all_that_rules_ask_for() -> None:
     well = " ".join(series["series"] for series in TESTS[0]["input_series"])
     asked = {name for rule in RULES for name in re.findall(r"tapefarm_\w+", rule["expr"])}
     assert {name for name in asked if name not in well} == set()
+
+
+# --- the stack of docker-compose.yml --------------------------------------------------------------------------------------
+def test_the_stacks_prometheus_asks_the_console_as_it_is_asked_elsewhere() -> None:
+    inside, outside = (yaml.safe_load((FOLDER / name).read_text(encoding="utf-8")) for name in ("stack.yml", "prometheus.yml"))
+    assert inside.pop("alerting") == {"alertmanagers": [{"static_configs": [{"targets": ["alertmanager:9093"]}]}]}
+    (job,) = inside["scrape_configs"]
+    login = job.pop("basic_auth")
+    assert login == {"username_file": "/run/tapefarm/console_user", "password_file": "/run/tapefarm/console_password"}
+    assert {secrets.FILES[file.rpartition("/")[2]] for file in login.values()} == {"console"}
+    assert job["static_configs"] == [{"targets": ["console:8000"]}]
+    job["static_configs"] = outside["scrape_configs"][0]["static_configs"]
+    assert inside == outside
+
+
+def test_prometheus_takes_what_the_stack_gives_it() -> None:
+    """By a newer promtool than the other files need: it knows a user's name by a file."""
+    done = subprocess.run(
+        [debian_program("promtool"), "check", "config", "--syntax-only", "stack.yml"],
+        cwd=FOLDER,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["alertmanager.yml", "alertmanager-webhook.yml"])
+def test_alertmanager_takes_its_configuration(name: str) -> None:
+    done = subprocess.run([debian_program("amtool"), "check-config", name], cwd=FOLDER, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("name", "receiver"), [("alertmanager.yml", "page"), ("alertmanager-webhook.yml", "webhook")])
+def test_every_alert_of_the_rules_has_a_receiver(name: str, receiver: str) -> None:
+    for severity in {rule["labels"]["severity"] for rule in RULES}:
+        argv = [debian_program("amtool"), "config", "routes", "test", f"--config.file={name}", f"severity={severity}"]
+        done = subprocess.run(argv, cwd=FOLDER, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout.strip()) == (0, receiver)
