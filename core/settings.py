@@ -164,14 +164,12 @@ class Settings:
         for name in (*_BYTES, "linger_ms", "writer_groups", "writer_turn_seconds", "writer_max_rows"):
             _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
         _check(_are_names(self.replica_names), "REPLICAS", self.replicas, "names of lower-case letters and digits, each once")
-        known, here = set(self.replica_names), set(self.replica_names_here)
-        _check(here <= known, "REPLICAS_HERE", self.replicas_here, f"names of REPLICAS={self.replicas}")
+        _check(set(self.replica_names_here) <= set(self.replica_names), "REPLICAS_HERE", self.replicas_here, f"of REPLICAS={self.replicas}")
         _check(set(self.program_names_here) <= set(PROGRAMS), "PROGRAMS_HERE", self.programs_here, f"names of {', '.join(PROGRAMS)}")
         _check(_reads(timetable.cron, self.alert_test_cron), "ALERT_TEST_CRON", self.alert_test_cron, "five fields of a crontab, or off")
         _check(_reads(timetable.quiet, self.alert_quiet), "ALERT_QUIET", self.alert_quiet, "two times of a day in UTC, such as 22:00-07:00")
         _check(0 < self.archive_hold_percent <= 100, "ARCHIVE_HOLD_PERCENT", self.archive_hold_percent, "a number above 0, at most 100")
-        # Hours of the last days are judged by the sockets that heard them.
-        _check(self.records_days >= 7, "RECORDS_DAYS", self.records_days, "days, at least 7")
+        _check(self.records_days >= 7, "RECORDS_DAYS", self.records_days, "days, at least 7: an hour is judged by the sockets that heard it")
         for name in ("archive_min_free_bytes", "backup_hourly_keep", "backup_daily_keep", "writers_here"):
             _check(getattr(self, name) >= 0, name.upper(), getattr(self, name), "a whole number from 0 up")
         _check(0 < self.backfill_share <= 1, "BACKFILL_SHARE", self.backfill_share, "a number above 0, at most 1")

@@ -259,6 +259,7 @@ NAMES_ALLOWED = {
     ".env.example": "where the venues are",
     "docker-compose.yml": "one streamer a venue",
     "ops/cluster/": "the same on Kubernetes",
+    "ops/docker/sandbox.env": "where the simulated ones are",
     "requirements-dev.in": "clients written by others, which the sandbox must satisfy",
     "requirements-dev.txt": "the same, compiled",
     "requirements-clients.txt": "more of them",

@@ -61,11 +61,11 @@ _DEFAULTS = {"CONSOLE_USER": "farm"}
 
 @dataclass(frozen=True)
 class Derived:
-    """A file that is made of one password; its text is as its reader wants it."""
+    """A file that is made of one password, as its reader wants it."""
 
     group: str
     password: str
-    text: Callable[[str], str]
+    worded: Callable[[str], str]
 
 
 def _database(role: str, host: str = "timescaledb", database: str = "tapefarm") -> Callable[[str], str]:
@@ -108,7 +108,7 @@ def make(folder: Path, environ: Mapping[str, str], groups: Mapping[str, int] | N
         values[variable] = environ.get(variable) or kept or secrets.token_hex(20)
     values |= {variable: environ.get(variable) or _DEFAULTS.get(variable, "") for variable in GIVEN}
     texts = {variable.lower(): value for variable, value in values.items()}
-    texts |= {name: one.text(values[one.password]) for name, one in DERIVED.items()}
+    texts |= {name: one.worded(values[one.password]) for name, one in DERIVED.items()}
     for name, text in texts.items():
         _write(folder / name, text, gids[FILES[name]])
     return new
