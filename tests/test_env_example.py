@@ -48,13 +48,13 @@ COMPOSE = {
     "MEMORY_REDIS": ("320m", "the journal's Redis"),
     "REDIS_MAXMEMORY": ("224mb", "two thirds of it"),
     "MEMORY_STREAMER": ("256m", "each streamer"),
-    "MEMORY_WRITERS": ("480m", "the writers"),
+    "MEMORY_WRITERS": ("464m", "the writers"),
     "WRITER_CHILD_KIB": ("170000", "each of their processes, before it is replaced; all of them and 120 MiB are less than MEMORY_WRITERS"),
     "MEMORY_SNAPSHOTS": ("224m", "the worker of snapshots"),
     "MEMORY_MAINTENANCE": ("416m", "the worker of maintenance, with exports and backups"),
-    "MEMORY_WORKER": ("176m", "each other worker"),
+    "MEMORY_WORKER": ("176m", "each other worker, and Flower"),
     "MEMORY_CONSOLE": ("176m", "the console"),
-    "MEMORY_SMALL": ("160m", "schedule, watcher and Flower, each"),
+    "MEMORY_SMALL": ("160m", "schedule and watcher, each"),
 }
 HEAD = """\
 # Every setting with its default. `install -m 600 .env.example .env` and uncomment what differs; both `./farm` and docker compose read

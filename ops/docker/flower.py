@@ -5,7 +5,7 @@ import sys
 
 from core import settings
 
-OPTIONS = ("--address=0.0.0.0", "--port=5555", "--read_only=True", "--max_tasks=5000", "--logging=warning")
+OPTIONS = ("--address=0.0.0.0", "--port=5555", "--read_only=True", "--max_tasks=2000", "--logging=warning")
 
 
 def main() -> None:
