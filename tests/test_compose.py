@@ -351,6 +351,16 @@ def test_the_image_holds_what_docker_is_shown() -> None:
     assert all((ROOT / name).exists() for name in copied)
 
 
+def test_the_image_holds_what_its_programs_import() -> None:
+    """tests/ops/docker/test_image.py builds it and looks; this says so at once, and everywhere."""
+    copied = {word for line in re.findall(r"^COPY (?!--from)(.*)", DOCKERFILE, re.MULTILINE) for word in line.split()[:-1]}
+    parts = {path.name for path in ROOT.iterdir() if (path / "__init__.py").exists()} - copied
+    for folder in copied:
+        for path in (ROOT / folder).rglob("*.py"):
+            for name in re.findall(r"^(?:from|import) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+                assert name not in parts, f"{path.relative_to(ROOT)} imports {name}, which is not in the image"
+
+
 def test_the_image_is_the_python_that_is_tested() -> None:
     versions = set(re.findall(r"^FROM python:(\d+\.\d+)", DOCKERFILE, re.MULTILINE))
     assert versions == {"3.11"} and 'python_version = "3.11"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
