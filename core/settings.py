@@ -164,7 +164,8 @@ class Settings:
         for name in (*_BYTES, "linger_ms", "writer_groups", "writer_turn_seconds", "writer_max_rows"):
             _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
         _check(_are_names(self.replica_names), "REPLICAS", self.replicas, "names of lower-case letters and digits, each once")
-        _check(set(self.replica_names_here) <= set(self.replica_names), "REPLICAS_HERE", self.replicas_here, f"of REPLICAS={self.replicas}")
+        here = set(self.replica_names_here)
+        _check(here <= set(self.replica_names), "REPLICAS_HERE", self.replicas_here, f"names of REPLICAS={self.replicas}")
         _check(set(self.program_names_here) <= set(PROGRAMS), "PROGRAMS_HERE", self.programs_here, f"names of {', '.join(PROGRAMS)}")
         _check(_reads(timetable.cron, self.alert_test_cron), "ALERT_TEST_CRON", self.alert_test_cron, "five fields of a crontab, or off")
         _check(_reads(timetable.quiet, self.alert_quiet), "ALERT_QUIET", self.alert_quiet, "two times of a day in UTC, such as 22:00-07:00")
@@ -345,15 +346,10 @@ def _collect(where: str, table: Any) -> Collect:
         )
     top = table.get("top", Collect.__dataclass_fields__["top"].default)
     _check(isinstance(top, int) and not isinstance(top, bool) and 1 <= top <= 20_000, f"{where}.top", top, "a whole number from 1 to 20000")
-    _check(
-        isinstance(table.get("universe", {}), dict),
-        f"{where}.universe",
-        table.get("universe"),
-        f"a table: [{where.partition(': ')[2]}.universe]",
-    )
+    universe = table.get("universe", {})
+    _check(isinstance(universe, dict), f"{where}.universe", universe, f"a table: [{where.partition(': ')[2]}.universe]")
     channels = tuple(table["channels"]) if "channels" in table else None
     symbols = tuple(dict.fromkeys(table.get("symbols", ())))
-    universe = table.get("universe", {})
     return Collect(channels=channels, symbols=symbols, top=top, universe=universe, on_request=table.get("on_request", False))
 
 
