@@ -28,7 +28,7 @@ _HERE = re.compile(r"<<'?(\w+)'?\n.*?^\1$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """One simple command; `text` as it stands in the document."""
+    """One simple command; `text` as it stands in the document, without comments and redirections."""
 
     text: str
     given: dict[str, str]
@@ -53,30 +53,30 @@ def commands(text: str) -> Iterator[Typed]:
     """Raises ValueError where there is more shell than simple commands: a document is to be read by people."""
     text = _HERE.sub("", text)
     words: list[str] = []
-    begin = place = 0
+    place = 0
     redirected = False
     while place < len(text):
         found = _TOKEN.match(text, place)
         if found is None:
             raise ValueError(f"too much of a shell: {text[place : place + 60]!r}")
         if found["ends"]:
-            yield from _command(text[begin : found.start()], words)
-            words, begin = [], found.end()
+            yield from _command(words)
+            words = []
         elif found["word"] and not redirected:
             words.append(found["word"])
         redirected = bool(found["redirect"]) or (redirected and not found["word"])
         place = found.end()
-    yield from _command(text[begin:], words)
+    yield from _command(words)
 
 
-def _command(text: str, words: list[str]) -> Iterator[Typed]:
+def _command(words: list[str]) -> Iterator[Typed]:
     plain = [shlex.split(word)[0] if word not in ('""', "''") else "" for word in words]
     given = {}
     while plain and (found := _ASSIGNMENT.fullmatch(plain[0])):
         given[found[1]] = found[2]
         del plain[0]
     if plain or given:
-        yield Typed(text.strip(), given, plain)
+        yield Typed(" ".join(words), given, plain)
 
 
 _whole = functools.cache(lambda: typer.main.get_command(app))

@@ -16,11 +16,11 @@ from core.records import KINDS
 from db.engine import engine
 from db.tables import archive, bars, coverage, farm, instruments, matching, metadata, paper, storage
 from ops.__main__ import app
+from tests import documents
 from venues import VENUES
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"]
-PAGES += sorted(f"docs/decisions/{path.name}" for path in (ROOT / "docs" / "decisions").glob("*.md"))
+PAGES = ["CHANGELOG.md", *(str(path.relative_to(ROOT)) for path in documents.PAGES)]
 
 #: Words in `code` that look like a path and are none: a place to be filled in, a name of somebody else's.
 NOT_PATHS = re.compile(r"[<>*{}…]|NNNN|^\.farm|^\.venv")
@@ -197,16 +197,26 @@ def test_every_link_leads_somewhere(page: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_every_link_into_a_page_finds_its_heading(page: str) -> None:
+    for name, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", read(page)):
+        there = ((ROOT / page).parent / name).resolve() if name else ROOT / page
+        headings = re.findall(r"^#+ (.*)", there.read_text(encoding="utf-8"), re.MULTILINE)
+        assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, f"{name}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_path_exists(page: str) -> None:
     words = {word.partition(":")[0] for word in re.findall(r"`([^`\s]+)`", read(page))}
     tops = {path.name for path in ROOT.iterdir()}
     paths = [word for word in words if (word.partition("/")[0] in tops and "/" in word) or word.endswith((".py", ".toml", ".yml"))]
-    assert [path for path in paths if not NOT_PATHS.search(path) and not _exists(path)] == []
+    assert [path for path in paths if not NOT_PATHS.search(path) and not _exists(path, (ROOT / page).parent)] == []
 
 
-def _exists(path: str) -> bool:
-    """A bare file name may stand for one of the part that the sentence is about; a module may go without its ending."""
-    folders = [ROOT, *(ROOT / name for name in ("streamers", "venues", "venues/binance"))]
+def _exists(path: str, beside: Path) -> bool:
+    """A bare file name may stand for one of the part that the sentence is about, or beside the page; a module may go without its ending."""
+    folders = [ROOT, *(ROOT / name for name in ("streamers", "venues", "venues/binance", "ops/grafana"))]
+    if beside != ROOT and any(beside.rglob(path)):
+        return True
     return any((folder / path).exists() or (folder / f"{path}.py").exists() for folder in folders)
 
 
@@ -217,7 +227,7 @@ def commands() -> set[str]:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_exists(page: str) -> None:
-    named = set(re.findall(r"\./farm ([a-z]+)", read(page)))
+    named = set(re.findall(r"(?:^|`)(?:[A-Z_]+=\S+ )*\./farm ([a-z]+)", read(page), re.MULTILINE))
     assert named <= commands()
 
 
