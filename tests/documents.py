@@ -4,7 +4,7 @@ import functools
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -33,6 +33,8 @@ class Typed:
     text: str
     given: dict[str, str]
     words: list[str]
+    #: Within a sentence.
+    within: bool = False
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -46,7 +48,8 @@ def typed(page: Path) -> list[Typed]:
     spans = [span.replace("\n", " ") for span in re.findall(r"`((?:[A-Z_]+=\S+ )*\./farm [^`]+)`", rest)]
     # An ellipsis is where a reader goes on by himself, and NAME any of the commands.
     spans = [span.replace(" …", "") for span in spans if not span.startswith("./farm NAME")]
-    return [command for part in [*blocks(text, "sh"), *spans] for command in commands(part)]
+    found = [command for part in blocks(text, "sh") for command in commands(part)]
+    return found + [replace(command, within=True) for span in spans for command in commands(span)]
 
 
 def commands(text: str) -> Iterator[Typed]:

@@ -26,6 +26,7 @@ ENVIRONMENT = (ROOT / ".env.example").read_text(encoding="utf-8")
 FOREIGN = {
     *("age", "age-keygen", "apt-get", "awk", "cat", "cd", "chmod", "chown", "cp", "createdb", "curl", "df", "dmesg", "du", "git", "grep"),
     *("head", "install", "ip", "kubectl", "kustomize", "ls", "mkdir", "mv", "nc", "openssl", "pg_restore", "pip-compile", "ps", "psql"),
+    *("read", "sed"),
     *("python3", "redis-cli", "rsync", "scp", "sha256sum", "ss", "ssh", "sysctl", "tail", "tar", "timedatectl", "ufw", "zstd"),
     *("docker", "systemctl", "journalctl", "export", "set", "source", "systemd-analyze", "loginctl", "zcat", "ping", "mount", "hcloud"),
 }
@@ -50,7 +51,7 @@ def complaints(one: Typed) -> list[str]:
         return told
     match words:
         case ["./farm", *rest]:
-            told += _farm(rest)
+            told += _farm(rest, bare=one.within and len(rest) == 1)  # a name that the sentence is about
         case ["docker", "compose", *rest]:
             told += _compose(rest)
         case ["systemctl" | "journalctl" | "systemd-analyze", *rest]:
@@ -104,9 +105,9 @@ def _profiles(names: str) -> list[str]:
     return [f"no profile {name}" for name in names.split(",") if name and name not in known]
 
 
-def _farm(words: list[str]) -> list[str]:
+def _farm(words: list[str], *, bare: bool = False) -> list[str]:
     try:
-        take(words)
+        take([*words, "--help"] if bare else words)
     except typer.Exit:  # --help
         return []
     except Exception as exc:  # noqa: BLE001  # whatever the command line would say, of the library's own classes
@@ -182,7 +183,11 @@ def _is_path(word: str) -> bool:
     """Of this repository: what is made, or lies elsewhere, is not."""
     top, slash, _ = word.partition("/")
     return (
-        bool(slash) and top != "." and (ROOT / top).is_dir() and not STANDS_FOR.fullmatch(word) and not top.startswith((".venv", ".farm"))
+        bool(top and slash)
+        and top != "."
+        and (ROOT / top).is_dir()
+        and not STANDS_FOR.fullmatch(word)
+        and not top.startswith((".venv", ".farm"))
     )
 
 
