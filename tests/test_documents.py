@@ -26,7 +26,7 @@ ENVIRONMENT = (ROOT / ".env.example").read_text(encoding="utf-8")
 FOREIGN = {
     *("age", "age-keygen", "apt-get", "awk", "cat", "cd", "chmod", "chown", "cp", "createdb", "curl", "df", "dmesg", "du", "git", "grep"),
     *("head", "install", "ip", "kubectl", "kustomize", "ls", "mkdir", "mv", "nc", "openssl", "pg_restore", "pip-compile", "ps", "psql"),
-    *("read", "sed"),
+    *("printf", "read", "sed"),
     *("python3", "redis-cli", "rsync", "scp", "sha256sum", "ss", "ssh", "sysctl", "tail", "tar", "timedatectl", "ufw", "zstd"),
     *("docker", "systemctl", "journalctl", "export", "set", "source", "systemd-analyze", "loginctl", "zcat", "ping", "mount", "hcloud"),
 }
@@ -34,15 +34,17 @@ FOREIGN = {
 ON_SERVICES = {"up", "stop", "start", "restart", "logs", "exec", "run", "ps", "pull", "build", "kill", "rm"}
 #: ... and these have a value behind them.
 VALUED = {"-e", "--env", "--tail", "--since", "-u", "--user", "--volume", "-v", "--scale", "--timeout", "-t", "--env-file", "-f"}
-#: Words that stand for what the reader has.
-STANDS_FOR = re.compile(r"[A-Z][A-Z0-9_]*|.*[…*$<>{].*", re.DOTALL)
+#: Words that stand for what the reader has, or makes.
+STANDS_FOR = re.compile(r"[A-Z][A-Z0-9_]*|.*[…*$<>{].*|.*/mine\b.*", re.DOTALL)
 
 
 # --- what may be wrong with a command -------------------------------------------------------------------------------------
 def complaints(one: Typed) -> list[str]:
     words = list(one.words)
     told = [*_variables(one.given), *_profiles(one.given.get("COMPOSE_PROFILES", ""))]
-    while words and words[0] in ("sudo", "nohup", "time", "env", "exec"):
+    if words[:1] == ["for"] or words == ["done"]:
+        return told
+    while words and words[0] in ("sudo", "nohup", "time", "env", "exec", "do"):
         words = words[3:] if words[1:2] == ["-u"] else words[1:]
         while words and re.match(r"[A-Z_]+=", words[0]):
             told += _variables({words[0].partition("=")[0]: ""})
@@ -50,7 +52,7 @@ def complaints(one: Typed) -> list[str]:
     if not words:
         return told
     match words:
-        case ["./farm", *rest]:
+        case ["./farm" | "tapefarm", *rest]:
             told += _farm(rest, bare=one.within and len(rest) == 1)  # a name that the sentence is about
         case ["docker", "compose", *rest]:
             told += _compose(rest)
