@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ["CHANGELOG.md", *(str(path.relative_to(ROOT)) for path in documents.PAGES)]
 
 #: Words in `code` that look like a path and are none: a place to be filled in, a name of somebody else's.
-NOT_PATHS = re.compile(r"[<>*{}…]|NNNN|^\.farm|^\.venv")
+NOT_PATHS = re.compile(r"[<>*{}…]|NNNN|^\.farm|^\.venv|^/")
 
 
 def read(page: str) -> str:
