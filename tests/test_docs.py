@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import astuple, fields
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from sqlalchemy import Column, Inspector, Table, UniqueConstraint, inspect
@@ -202,6 +203,14 @@ def test_every_link_into_a_page_finds_its_heading(page: str) -> None:
         there = ((ROOT / page).parent / name).resolve() if name else ROOT / page
         headings = re.findall(r"^#+ (.*)", there.read_text(encoding="utf-8"), re.MULTILINE)
         assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, f"{name}#{anchor}"
+
+
+def test_the_picture_says_in_words_what_it_shows() -> None:
+    """For who cannot see it."""
+    picture = ElementTree.parse(ROOT / "docs" / "picture.svg").getroot()
+    told = {part.get("id"): part.text or "" for part in picture if part.tag.endswith(("}title", "}desc"))}
+    assert picture.get("role") == "img"
+    assert [len(told[name]) > 20 for name in str(picture.get("aria-labelledby")).split()] == [True, True]
 
 
 @pytest.mark.parametrize("page", PAGES)
