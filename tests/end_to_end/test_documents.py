@@ -36,6 +36,7 @@ ELSEWHERE = {
     "./farm match show": "pairs: tests/ops/cli/test_match.py",
     "./farm match confirm": "pairs: tests/ops/cli/test_match.py",
     "./farm paper replay": "pairs: tests/ops/cli/test_paper.py",
+    "./farm secrets": "keys of the account, and `.env` of the checkout: tests/ops/cli/test_secrets.py",
     "./farm logs NAME": "a name for what the reader looks for",
     "./farm logs streamer-kalshi": "another venue",
 }
