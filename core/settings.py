@@ -170,7 +170,9 @@ class Settings:
         _check(_reads(timetable.cron, self.alert_test_cron), "ALERT_TEST_CRON", self.alert_test_cron, "five fields of a crontab, or off")
         _check(_reads(timetable.quiet, self.alert_quiet), "ALERT_QUIET", self.alert_quiet, "two times of a day in UTC, such as 22:00-07:00")
         _check(0 < self.archive_hold_percent <= 100, "ARCHIVE_HOLD_PERCENT", self.archive_hold_percent, "a number above 0, at most 100")
-        _check(self.records_days >= 7, "RECORDS_DAYS", self.records_days, "days, at least 7: an hour is judged by the sockets that heard it")
+        _check(
+            self.records_days >= 7, "RECORDS_DAYS", self.records_days, "days, at least 7: an hour is judged by the sockets that heard it"
+        )
         for name in ("archive_min_free_bytes", "backup_hourly_keep", "backup_daily_keep", "writers_here"):
             _check(getattr(self, name) >= 0, name.upper(), getattr(self, name), "a whole number from 0 up")
         _check(0 < self.backfill_share <= 1, "BACKFILL_SHARE", self.backfill_share, "a number above 0, at most 1")

@@ -9,8 +9,8 @@ import pytest
 import requests
 
 from core.trading import CENT_PER_ORDER, FeeTerms, TradingTerms
+from ops.console.holdings import worth
 from ops.console.pairs import spread
-from ops.console.paper import worth
 from paper.rules import Rules
 from paper.values import Book, Leg, Pair
 from tests.paper.market import d
