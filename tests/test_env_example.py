@@ -51,8 +51,8 @@ COMPOSE = {
     "MEMORY_WRITERS": ("464m", "the writers"),
     "WRITER_CHILD_KIB": ("170000", "each of their processes, before it is replaced; all of them and 120 MiB are less than MEMORY_WRITERS"),
     "MEMORY_SNAPSHOTS": ("224m", "the worker of snapshots"),
-    "MEMORY_MAINTENANCE": ("416m", "the worker of maintenance, with exports and backups"),
-    "MEMORY_WORKER": ("176m", "each other worker, and Flower"),
+    "MEMORY_MAINTENANCE": ("384m", "the worker of maintenance, with exports and backups"),
+    "MEMORY_WORKER": ("184m", "each other worker, and Flower"),
     "MEMORY_CONSOLE": ("176m", "the console"),
     "MEMORY_SMALL": ("160m", "schedule and watcher, each"),
 }
