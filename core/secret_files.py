@@ -12,8 +12,8 @@ _OF_A_VENUE = ("_CLIENT_ID", "_CLIENT_SECRET", "_KEY_ID")
 _MOST_BYTES = 64 * 1024
 
 
-class SecretFileError(ValueError):
-    """A file that cannot be used, or a secret that is given twice; the message never holds what is in the file."""
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message says which, and what would do, and never what is in a file."""
 
 
 def stem(variable: str, secrets: Collection[str]) -> str:
@@ -23,7 +23,7 @@ def stem(variable: str, secrets: Collection[str]) -> str:
 
 
 def taken(environ: Mapping[str, str], secrets: Collection[str]) -> dict[str, str]:
-    """`environ` with the files read and their variables gone. An empty file is a secret that is not set. Raises SecretFileError."""
+    """`environ` with the files read and their variables gone. An empty file is a secret that is not set. Raises SettingsError."""
     found = dict(environ)
     for variable, path in environ.items():
         if not (name := stem(variable, secrets)):
@@ -32,7 +32,7 @@ def taken(environ: Mapping[str, str], secrets: Collection[str]) -> dict[str, str
         if not path:
             continue
         if environ.get(name):
-            raise SecretFileError(f"{name} and {variable} are both set: leave one of them out.")
+            raise SettingsError(f"{name} and {variable} are both set: leave one of them out.")
         found[name] = _read(variable, Path(path))
     return found
 
@@ -43,8 +43,8 @@ def _read(variable: str, path: Path) -> str:
             text = file.read(_MOST_BYTES)
     except (OSError, UnicodeDecodeError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else "it is no text"
-        raise SecretFileError(f"{variable}={str(path)!r} cannot be used: {reason}.") from None
+        raise SettingsError(f"{variable}={str(path)!r} cannot be used: {reason}.") from None
     value = text.rstrip("\r\n")
     if "\n" in value or "\0" in value:
-        raise SecretFileError(f"{variable}={str(path)!r} cannot be used: the secret is to be its only line.")
+        raise SettingsError(f"{variable}={str(path)!r} cannot be used: the secret is to be its only line.")
     return value

@@ -15,22 +15,18 @@ from typing import Any, TypeVar
 from core import paper_rules, storage, timetable
 from core.addresses import objection
 from core.private import NotPrivate, read_private
-from core.secret_files import SecretFileError, taken
+from core.secret_files import SettingsError as SettingsError
+from core.secret_files import taken
 from core.storage import Kept
 from paper.rules import Rules
 
 ROOT = Path(__file__).resolve().parent.parent
 _T = TypeVar("_T")
-_BYTES = ("batch_max_bytes", "queue_max_bytes", "spool_max_bytes", "ring_max_bytes")
 
 #: As libpq and most hosts write it; SQLAlchemy would look for another driver than ours.
 _PLAIN_POSTGRES = re.compile(r"^postgres(ql)?://")
 #: What a farm is made of beside its servers, as `./farm up` starts it.
 PROGRAMS = ("streamers", "writers", "collectors", "maintenance", "beat", "flower", "console", "watcher")
-
-
-class SettingsError(ValueError):
-    """A setting that cannot be used; the message says which, and what would do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +157,8 @@ class Settings:
     def __post_init__(self) -> None:
         for name, either in (("streamer_client", ("picows", "websockets")), ("log_format", ("text", "json")), ("archive", ("on", "off"))):
             _check(getattr(self, name) in either, name.upper(), getattr(self, name), " or ".join(either))
-        for name in (*_BYTES, "linger_ms", "writer_groups", "writer_turn_seconds", "writer_max_rows"):
+        sizes = ("linger_ms", "batch_max_bytes", "queue_max_bytes", "spool_max_bytes", "ring_max_bytes")
+        for name in (*sizes, "writer_groups", "writer_turn_seconds", "writer_max_rows"):
             _check(getattr(self, name) > 0, name.upper(), getattr(self, name), "a number above 0")
         _check(_are_names(self.replica_names), "REPLICAS", self.replicas, "names of lower-case letters and digits, each once")
         here = set(self.replica_names_here)
@@ -277,10 +274,7 @@ def private_key(variable: str, name: str) -> str:
 def load(environ: Mapping[str, str] = os.environ) -> Settings:
     """Settings of this process. Raises SettingsError with the variable's name and what it may be."""
     known = {f.name.upper(): f for f in fields(Settings) if "meaning" in f.metadata}
-    try:
-        environ = taken(environ, SECRETS)
-    except SecretFileError as exc:
-        raise SettingsError(str(exc)) from None
+    environ = taken(environ, SECRETS)
     values: dict[str, Any] = {}
     for name, spec in known.items():
         if environ.get(name, "") != "":

@@ -40,6 +40,7 @@ _NAMESPACES = ("unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child")
 _ENTER = """
 root=$1; shift
 mount -t proc proc "$root/proc"
+mount -t tmpfs -o mode=1777 shm "$root/dev/shm"
 while [ "$1" != -- ]; do
     mkdir -p "$root$2"
     mount --rbind "$1" "$root$2"
@@ -128,8 +129,10 @@ def pip_of_host() -> tuple[dict[str, str], dict[str, Path]]:
 
 
 def _archive(suite: str, include: Sequence[str]) -> Path:
-    """The packed system, made where it is not there yet."""
+    """The packed system, made where it is not there yet: a plain one by debootstrap, one with more by the plain one's own apt, as the
+    alternatives of a dependency are beyond debootstrap."""
     architecture = this_platform().architecture
+    plain = _archive(suite, ()) if include else None
     name = "-".join([suite, architecture, *([sha256(",".join(include).encode()).hexdigest()[:12]] if include else [])])
     packed = cache_folder() / "roots" / f"{name}.tar"
     with exclusive(packed.with_suffix(".lock")):
@@ -137,8 +140,14 @@ def _archive(suite: str, include: Sequence[str]) -> Path:
             if shutil.disk_usage(packed.parent).free < _ROOM_BYTES:
                 raise RuntimeBuildFailed(f"{packed.parent} has no room for a Debian system; free 1 GB.")
             with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=packed.parent) as draft:
-                _make(Path(draft) / "root", suite, architecture, include)
-                _tar("--create", Path(draft) / "packed.tar", Path(draft) / "root")
+                root = Path(draft) / "root"
+                if plain is None:
+                    _make(root, suite, architecture)
+                else:
+                    root.mkdir(mode=0o755)
+                    _tar("--extract", plain, root)
+                    _install(root, include)
+                _tar("--create", Path(draft) / "packed.tar", root)
                 (Path(draft) / "packed.tar").replace(packed)
     return packed
 
@@ -148,7 +157,7 @@ def _tar(action: str, archive: Path, folder: Path) -> None:
     subprocess.run(["tar", action, *options, "--file", archive, "--directory", folder, "."], check=True)
 
 
-def _make(root: Path, suite: str, architecture: str, include: Sequence[str]) -> None:
+def _make(root: Path, suite: str, architecture: str) -> None:
     (package,) = PackageCache(cache_folder(), this_platform(), DEBOOTSTRAP).packages(print)
     mirrors = [mirror for mirror in debian_mirrors(host_sources()) if mirror.startswith(("http", "file:"))]
     keyrings = archive_keyrings(release=suite)
@@ -157,7 +166,6 @@ def _make(root: Path, suite: str, architecture: str, include: Sequence[str]) -> 
     with tempfile.TemporaryDirectory(prefix="debootstrap-") as unpacked:
         subprocess.run(["dpkg-deb", "--extract", package.path, unpacked], check=True)
         options = ["--variant=minbase", f"--arch={architecture}", f"--keyring={keyrings[0]}"]
-        options += [f"--include={','.join(include)}"] if include else []
         program = Path(unpacked) / "usr/sbin/debootstrap"
         # Its mounts stay in a namespace of its own, whatever it ends by.
         argv = [*_NAMESPACES, "--mount-proc", str(program), *options, suite, str(root), mirrors[0]]
@@ -180,6 +188,17 @@ def _make(root: Path, suite: str, architecture: str, include: Sequence[str]) -> 
     policy.write_text("#!/bin/sh\nexit 101\n")
     policy.chmod(0o755)
     (root / "etc/apt/apt.conf.d/01proxy").write_text("".join(f'Acquire::{name[:-6]}::Proxy "{url}";\n' for name, url in _proxies().items()))
+
+
+def _install(root: Path, packages: Sequence[str]) -> None:
+    shutil.copy("/etc/resolv.conf", root / "etc/resolv.conf")
+    for words in (("update",), ("install", "--yes", "--no-install-recommends", *packages), ("clean",)):
+        argv = DebianRoot(root).command("apt-get", "-q", *words, env={"DEBIAN_FRONTEND": "noninteractive"})
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=MAKING_SECONDS, check=False
+        )
+        if done.returncode:
+            raise RuntimeBuildFailed(f"apt-get {words[0]} in a Debian system failed: {done.stdout[-2000:]}")
 
 
 def _proxies() -> dict[str, str]:

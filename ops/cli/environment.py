@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from core.private import read_private
-from core.secret_files import SecretFileError, stem, taken
-from core.settings import ROOT, SECRETS, Settings
+from core.secret_files import stem, taken
+from core.settings import ROOT, SECRETS, Settings, SettingsError
 from ops.cli import state as states
 from ops.cli.errors import Refused
 from ops.cli.state import State
@@ -48,7 +48,7 @@ def given(environ: Mapping[str, str] = os.environ, dotenv: Path = ROOT / ".env")
 def _settings_in(values: Mapping[str, str]) -> dict[str, str]:
     try:
         found = taken(values, SECRETS)
-    except SecretFileError as exc:
+    except SettingsError as exc:
         raise Refused(str(exc), status=2) from None
     return {name: value for name, value in found.items() if value and is_setting(name)}
 

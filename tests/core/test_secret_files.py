@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core import settings
-from core.secret_files import SecretFileError, taken
+from core.secret_files import taken
 from core.settings import SettingsError
 from ops.cli import environment
 from ops.cli.errors import Refused
@@ -51,7 +51,7 @@ def test_a_secret_is_given_once(secret: Path) -> None:
 @pytest.mark.parametrize("content", [b"hidden\nmore\n", b"hid\0den", b"\xff\xfehidden"], ids=["two lines", "a zero byte", "no text"])
 def test_what_is_no_line_of_text_is_refused_and_not_told(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "secret").write_bytes(content)
-    with pytest.raises(SecretFileError, match=r"REDIS_URL_FILE=.* cannot be used") as caught:
+    with pytest.raises(SettingsError, match=r"REDIS_URL_FILE=.* cannot be used") as caught:
         taken({"REDIS_URL_FILE": str(tmp_path / "secret")}, {"REDIS_URL"})
     assert "hid" not in str(caught.value)
 

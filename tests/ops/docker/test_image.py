@@ -43,7 +43,7 @@ def image() -> Iterator[Stage]:
 
         def base(name: str) -> DebianRoot:
             assert name.startswith("python:3.11") and name.endswith("-slim-trixie")
-            root = stack.enter_context(debian_root("trixie", BASE, {**folders, "/dev/shm": Path("/dev/shm")}))
+            root = stack.enter_context(debian_root("trixie", BASE, folders))
             (root.path / "usr/local/bin/python").symlink_to("/usr/bin/python3")
             return root
 
