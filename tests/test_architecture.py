@@ -120,6 +120,7 @@ TABLE = [
     _part("ops.doctor", "core db.queries ops.cli.environment ops.cli.state ops.doctor ops.local venues", "psutil psycopg2 sqlalchemy"),
     _part("ops.verify", "core db ops.verify venues", "numpy psycopg2"),
     _part("ops.rebuild", "core db ops.rebuild ops.cli.errors ops.cli.migrate tasks venues", "psycopg2 sqlalchemy"),
+    _part("ops.deploy", "celeryconfig core db ops.cli ops.deploy venues", "psycopg2 pyrage sqlalchemy"),
     _part("ops.docker", "core db.queries db.roles ops.alerting.memory", "alembic sqlalchemy"),
     _part("ops.chaos", "core db.engine db.queries ops venues", "psutil"),
     _part("ops.chaos.ringer", "ops.chaos.canaries tasks", "kombu"),

@@ -43,7 +43,7 @@ def restart() -> None:
         venues = [venue for venue in state.venues if not knobs.lacking(venue, VENUES[venue].login)]
         first, *_ = knobs.replica_names_here
         others = [name for name in knobs.replica_names if name != first]
-        alone = [venue for venue in venues if not any(_speaks(board, venue, name) for name in others)]
+        alone = [venue for venue in venues if not any(speaks(board, venue, name) for name in others)]
         with _standing_in(home, state, board, alone) if alone else nullcontext():
             for replica in knobs.replica_names_here:
                 _restart(home, board, venues, replica)
@@ -56,7 +56,7 @@ def _restart(home: Path, board: Board, venues: Sequence[str], replica: str) -> N
         stop_programs(home, names)
         start_programs(home, names)
         wait_running(home, names, PATIENCE_SECONDS)
-        _await_delivery(board, venues, replica, since_us)
+        await_delivery(board, venues, replica, since_us)
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def _standing_in(home: Path, state: State, board: Board, venues: Sequence[str]) 
     running = [_started(home, program) for program in made]
     try:
         with step(", ".join(program.name for program in made)):
-            _await_delivery(board, venues, programs.STAND_IN, since_us)
+            await_delivery(board, venues, programs.STAND_IN, since_us)
         yield
     finally:
         for process in running:
@@ -87,7 +87,7 @@ def _started(home: Path, program: Program) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(program.argv, cwd=program.directory, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
-def _await_delivery(board: Board, venues: Sequence[str], replica: str, since_us: int) -> None:
+def await_delivery(board: Board, venues: Sequence[str], replica: str, since_us: int) -> None:
     """Until replicas that were started then have brought every symbol, but for those that are still. Raises Refused."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while missing := [name for venue in venues for name in _missing(board, venue, replica, since_us)]:
@@ -119,5 +119,5 @@ def _streams(board: Board, venue: str, replica: str, since_us: int) -> list[dict
     ]
 
 
-def _speaks(board: Board, venue: str, replica: str) -> bool:
+def speaks(board: Board, venue: str, replica: str) -> bool:
     return any(stream["connected"] for stream in _streams(board, venue, replica, 0))
