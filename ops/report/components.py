@@ -1,4 +1,4 @@
-"""Which programs of the farm run: as their supervisor says, or where there is none, as the names of their containers do."""
+"""Which programs of the farm run: as their supervisor says, as systemd does, or as the names of their containers do."""
 
 import os
 import socket
@@ -11,6 +11,7 @@ from core.settings import Settings
 from ops.cli.programs import stands_in, streamer_name
 from ops.local.errors import LocalError
 from ops.local.supervision import ProgramState, states
+from ops.report import units
 
 #: Names of the containers that belong to the farm, comma between; docker-compose.yml says them. Streamers are those of the settings.
 CONTAINERS = "FARM_CONTAINERS"
@@ -24,6 +25,11 @@ def components(home: Path, knobs: Settings | None) -> tuple[list[dict[str, Any]]
     names = containers(knobs)
     if names:
         return _judged([_named(name, there) for name, there in resolved(names).items()], "its container does not run")
+    if target := os.environ.get(units.TARGET):
+        try:
+            return _judged(units.rows(target), "`journalctl -u` its unit shows what it says")
+        except units.Untold as exc:
+            return [], [str(exc)], []
     try:
         known = states(home)
     except LocalError as exc:

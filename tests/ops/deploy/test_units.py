@@ -17,6 +17,8 @@ from core import pulse
 from core.settings import ROOT, Settings
 from ops.cli import programs
 from ops.cli.state import State
+from ops.report import units as report_units
+from ops.report.components import components
 from tests.debian_root import MAKING_SECONDS, debian_root
 from venues import VENUES
 
@@ -206,3 +208,48 @@ def test_a_streamer_is_ready_when_it_turns_and_goes_on_telling(tmp_path: Path, r
                 assert [systemd.recv(100) for _ in range(2)] == [b"READY=1\nWATCHDOG=1"] * 2
             finally:
                 streamer.terminate()
+
+
+def test_programs_are_told_of_by_systemd_where_it_runs_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As systemd 252 writes it."""
+    (tmp_path / "systemctl").write_text(
+        """#!/bin/sh
+case $* in
+*Wants*) echo 'tapefarm-beat.service tapefarm-streamer@binance-a.service tapefarm-streamer@binance-b.service network-online.target' ;;
+*) cat <<'END'
+Id=tapefarm-beat.service
+ActiveState=activating
+SubState=auto-restart
+MainPID=0
+NRestarts=7
+ActiveEnterTimestamp=
+
+Id=tapefarm-streamer@binance-a.service
+ActiveState=failed
+SubState=failed
+MainPID=0
+NRestarts=0
+ActiveEnterTimestamp=@1795400000
+
+Id=tapefarm-streamer@binance-b.service
+ActiveState=active
+SubState=running
+MainPID=812
+NRestarts=1
+ActiveEnterTimestamp=@1795400000
+END
+;;
+esac
+"""
+    )
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv(report_units.TARGET, "tapefarm.target")
+    rows, reasons, notices = components(tmp_path, None)
+    assert [(row["name"], row["state"], row["pid"], row["restarts"], row["since"]) for row in rows] == [
+        ("beat", "down", None, 7, None),
+        ("streamer-binance", "down", None, 0, None),
+        ("streamer-binance-b", "running", 812, 1, 1_795_400_000.0),
+    ]
+    assert reasons == ["beat is down (activating, auto-restart): `journalctl -u` its unit shows what it says"]
+    assert "meanwhile streamer-binance-b records the same" in notices[0]
