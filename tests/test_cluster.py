@@ -29,7 +29,7 @@ PODS: dict[str, Document] = {
 EXAMPLE = FOLDER / "overlays" / "example"
 OVERLAY: Document = yaml.safe_load((EXAMPLE / "kustomization.yaml").read_text(encoding="utf-8"))
 #: Variables that other programs read.
-FOREIGN = {"FLOWER_BASIC_AUTH", CONTAINERS, pulse.VARIABLE, *migrate.PASSWORDS.values()}
+FOREIGN = {CONTAINERS, pulse.VARIABLE, *migrate.PASSWORDS.values()}
 
 
 def of_kind(kind: str) -> dict[str, Document]:

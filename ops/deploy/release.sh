@@ -5,7 +5,7 @@
 readonly UNITS=/etc/systemd/system KEPT_RELEASES=3
 # What a release is made of. Tests, and what belongs to a checkout alone, stay where they are.
 readonly PARTS=(farm celeryconfig.py farm.toml alerts.toml .env.example requirements.txt requirements-clients.txt README.md DEPLOYMENT.md
-    CHANGELOG.md SECURITY.md bench core db docs migrations ops paper sandbox streamers tasks venues)
+    RUNBOOK.md TROUBLESHOOTING.md CHANGELOG.md SECURITY.md bench core db docs migrations ops paper sandbox streamers tasks venues)
 
 # The same content is the same release, whoever owns the files and whenever they were written.
 pack() {
