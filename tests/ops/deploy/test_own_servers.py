@@ -49,7 +49,10 @@ def test_servers_are_set_up_once_and_each_purpose_has_its_role(host: Host) -> No
         (console, "tapefarm_console False"),
     ):
         assert host.ask(ASK, url) == f"{role} timescaledb"
-    assert host.root.run("redis-cli", "-u", urls["REDIS_URL"], "config", "get", "appendfsync").stdout.split() == ["appendfsync", "always"]
+    assert host.root.run("redis-cli", "--no-auth-warning", "-u", urls["REDIS_URL"], "config", "get", "appendfsync").stdout.split() == [
+        "appendfsync",
+        "always",
+    ]
     before, starts = left(host), host.starts()
     host.deploy(*OPTIONS)
     assert left(host) == before
