@@ -270,6 +270,7 @@ def serve() -> None:
 
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(SOCKET))
+        SOCKET.chmod(0o666)  # anybody may ask systemd what runs
         listening.listen(16)
         while True:
             connection, _ = listening.accept()

@@ -74,7 +74,7 @@ def secrets_are_private(host: Host) -> None:
     owned = {path for path, (_, uid, *_) in tree.items() if uid != 0 and path.startswith("opt/")}
     assert not owned, "no program may change its own code"
     told = json.loads(host.root.run("tapefarm", "status", "--json", check=False).stdout)
-    assert {row["name"] for row in told["components"] if row["state"] == "running"} == PROGRAMS
+    assert {row["name"] for row in told["components"] if row["state"] == "running"} == PROGRAMS, told["reasons"]
     assert {stream["replica"] for stream in told["streams"]} == {"a", "b"}, "the farm's commands, with its settings"
 
 
