@@ -51,19 +51,22 @@ take_environment() {
 }
 
 backup_key() {
-    local file=$ETC/keys/backup.age draft
-    if [ -n "$(setting BACKUP_AGE_RECIPIENT "$ETC/tapefarm.env")" ] || [ -e "$file" ]; then return 0; fi
-    if is_dry; then
-        say "would make a key for backups, $file"
-        return
+    local file=$ETC/keys/backup.age
+    if [ -n "$(setting BACKUP_AGE_RECIPIENT "$ETC/tapefarm.env")" ]; then return 0; fi
+    if [ ! -e "$file" ]; then
+        if is_dry; then
+            say "would make a key for backups, $file"
+            return
+        fi
+        python_of "$release" key | install -m 0400 -o tapefarm -g tapefarm /dev/stdin "$file.new"
+        mv "$file.new" "$file"
+        say "backups are encrypted to $file: KEEP A COPY OF IT ELSEWHERE, without it they cannot be read"
     fi
-    draft=$(mktemp)
-    python_of "$release" key >"$draft"
-    remember BACKUP_AGE_RECIPIENT "$(python_of "$release" recipient "$draft")"
-    remember BACKUP_AGE_IDENTITY_FILE "$file"
-    install -m 0400 -o tapefarm -g tapefarm "$draft" "$file"
-    rm -f "$draft"
-    say "backups are encrypted to $file: KEEP A COPY OF IT ELSEWHERE, without it they cannot be read"
+    # Of the file that is there: whoever is stopped in between must not encrypt to a key that is lost.
+    if [ -z "$(setting BACKUP_AGE_IDENTITY_FILE "$ETC/servers.env")" ]; then
+        remember BACKUP_AGE_RECIPIENT "$(python_of "$release" recipient "$file")"
+        remember BACKUP_AGE_IDENTITY_FILE "$file"
+    fi
 }
 
 migrations() {
