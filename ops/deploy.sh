@@ -219,6 +219,10 @@ main() {
     [ -r "$given" ] || die "$given cannot be read."
     own_database=$([ -n "$(setting DATABASE_URL "$given")" ] && echo no || echo yes)
     own_redis=$([ -n "$(setting REDIS_URL "$given")" ] && echo no || echo yes)
+    if [ -n "$(setting PROGRAMS_HERE "$given")" ]; then
+        [ "$own_redis" = no ] || die "PROGRAMS_HERE makes this host a share of a farm: set REDIS_URL in $given, and DATABASE_URL unless it only has streamers."
+        own_database=no
+    fi
     packages
     account
     folders

@@ -45,6 +45,8 @@ _MOST_BYTES, _WRITERS_MOST_BYTES = 2**30, 2 * 2**30
 _BEHIND = 10
 #: They never ask the database: a host that has these alone needs REDIS_URL and nothing else.
 _WITHOUT_DATABASE = {"streamers"}
+#: Of those that are workers, the queues. Trading on paper keeps a process for as long as pairs are confirmed, and costs none until then.
+QUEUES = {"writers": ("writers",), "collectors": ("metadata", "snapshots", "paper"), "maintenance": ("backfill", "maintenance")}
 
 
 def use_database(knobs: Settings) -> bool:
@@ -74,14 +76,9 @@ def of_farm(home: Path, state: State, knobs: Settings, rate: float, pairs: int =
     """Everything of this host but the servers."""
     environment = environment_of(state)
     makers: dict[str, Callable[[], list[Program]]] = {
-        "writers": lambda: [
-            _worker("writers", ("writers",), knobs.writers_here or knobs.writer_groups, environment, most_bytes=_WRITERS_MOST_BYTES)
-        ],
-        # Trading on paper keeps one of its processes for as long as pairs are confirmed, and costs none of its own until then.
-        "collectors": lambda: [_worker("collectors", ("metadata", "snapshots", "paper"), 3, environment)],
-        "maintenance": lambda: [
-            _worker("maintenance", ("backfill", "maintenance"), 1, environment | _given(state, _OF_KEEPERS), nice=_BEHIND)
-        ],
+        "writers": lambda: [_worker("writers", knobs.writers_here or knobs.writer_groups, environment, most_bytes=_WRITERS_MOST_BYTES)],
+        "collectors": lambda: [_worker("collectors", 3, environment)],
+        "maintenance": lambda: [_worker("maintenance", 1, environment | _given(state, _OF_KEEPERS), nice=_BEHIND)],
         "beat": lambda: [_celery("beat", ("beat",), environment, silent_seconds=_BEAT_SILENT_SECONDS)],
         "flower": lambda: [_flower(state, knobs)],
         "console": lambda: [_console(state, knobs)],
@@ -101,8 +98,8 @@ def _sandbox(home: Path, state: State, rate: float, pairs: int) -> Program:
     return Program("sandbox", argv, ROOT, stage=SANDBOX)
 
 
-def _worker(name: str, queues: Sequence[str], processes: int, environment: Mapping[str, str], **over: Any) -> Program:
-    argv = ("worker", "-Q", ",".join(queues), "-c", str(processes), "-n", f"{name}@%h", *_WORKER_OPTIONS)
+def _worker(name: str, processes: int, environment: Mapping[str, str], **over: Any) -> Program:
+    argv = ("worker", "-Q", ",".join(QUEUES[name]), "-c", str(processes), "-n", f"{name}@%h", *_WORKER_OPTIONS)
     limits = {"stop_seconds": WORKER_STOP_SECONDS, "silent_seconds": _WORKER_SILENT_SECONDS, **over}
     return _celery(f"worker-{name}", argv, environment, **limits)
 

@@ -8,8 +8,8 @@ import pwd
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import celeryconfig
 from core.settings import ROOT, Settings
+from ops.cli import programs
 from ops.cli.environment import read_dotenv
 from venues import VENUES
 
@@ -17,11 +17,6 @@ FOLDER = Path("/etc/tapefarm")
 ACCOUNT = "tapefarm"
 #: What deploy.sh knows of servers that it has set up, then what the operator says, which goes before it; as the units read them.
 FILES = ("servers.env", "tapefarm.env")
-#: They need nobody's order among themselves; the watcher comes last, so that an orderly restart is no alarm.
-OTHERS = (
-    *(f"tapefarm-worker@{queue}.service" for queue in sorted(celeryconfig.QUEUES)),
-    *(f"tapefarm-{name}.service" for name in ("beat", "flower", "console", "watcher")),
-)
 
 
 def settings_of_host(folder: Path = FOLDER) -> dict[str, str]:
@@ -44,13 +39,23 @@ def streamer_unit(venue: str, replica: str) -> str:
 
 
 def venues_of(knobs: Settings) -> list[str]:
-    """Those that can be recorded: one that wants a login and has none is left out, as by `./farm restart`."""
+    """Those that can be recorded here: one that wants a login and has none is left out, as by `./farm restart`."""
+    if "streamers" not in knobs.program_names_here:
+        return []
     return [venue for venue in sorted(knobs.collect) if not knobs.lacking(venue, VENUES[venue].login)]
+
+
+def others_of(knobs: Settings) -> list[str]:
+    """All but streamers. They need nobody's order among themselves; the watcher comes last, so that an orderly restart is no alarm."""
+    here = knobs.program_names_here
+    queues = sorted(queue for name, own in programs.QUEUES.items() if name in here for queue in own)
+    singles = [name for name in ("beat", "flower", "console", "watcher") if name in here]
+    return [*(f"tapefarm-worker@{queue}.service" for queue in queues), *(f"tapefarm-{name}.service" for name in singles)]
 
 
 def units_of(knobs: Settings) -> list[str]:
     """All that shall run on this host."""
-    return [*(streamer_unit(venue, replica) for replica in knobs.replica_names_here for venue in venues_of(knobs)), *OTHERS]
+    return [*(streamer_unit(venue, replica) for replica in knobs.replica_names_here for venue in venues_of(knobs)), *others_of(knobs)]
 
 
 def become_account() -> None:

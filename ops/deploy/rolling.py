@@ -14,7 +14,7 @@ from core.settings import Settings
 from ops.cli import programs
 from ops.cli.errors import Refused
 from ops.cli.restart import REDIS_SECONDS, await_delivery, speaks
-from ops.deploy.host import OTHERS, streamer_unit, units_of, venues_of
+from ops.deploy.host import others_of, streamer_unit, units_of, venues_of
 
 #: systemd itself waits for a start as long as the unit says; this is for a systemd that does not answer.
 SYSTEMCTL_SECONDS = 600.0
@@ -39,7 +39,7 @@ def roll(knobs: Settings, say: Callable[[str], None]) -> None:
     systemctl("enable", TARGET, *units_of(knobs))
     if not any(_runs(streamer_unit(venue, name)) for venue in venues for name in knobs.replica_names_here):
         # Nothing records yet: streamers wait for the instruments that the workers bring.
-        _restart(OTHERS, say)
+        _restart(others_of(knobs), say)
         for replica in knobs.replica_names_here:
             _restart_replica(board, venues, replica, say)
     else:
@@ -47,7 +47,7 @@ def roll(knobs: Settings, say: Callable[[str], None]) -> None:
         with _standing_in(board, alone, say):
             for replica in knobs.replica_names_here:
                 _restart_replica(board, venues, replica, say)
-        _restart(OTHERS, say)
+        _restart(others_of(knobs), say)
     systemctl("start", TARGET)
 
 

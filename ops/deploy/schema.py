@@ -9,7 +9,7 @@ from sqlalchemy.engine import make_url
 
 from core import settings
 from db import engine, roles
-from ops.cli import migrate
+from ops.cli import migrate, programs
 from ops.cli.environment import read_dotenv
 from ops.cli.errors import Refused
 
@@ -33,7 +33,10 @@ def known_to(release: Path) -> str:
 
 def require_known(release: Path, values: Mapping[str, str]) -> None:
     """Migrations are numbered and go forward only. Raises Refused where the release is older than the database."""
-    there, known = revision(settings.load(values).migration_url), known_to(release)
+    knobs = settings.load(values)
+    if not programs.use_database(knobs):
+        return
+    there, known = revision(knobs.migration_url), known_to(release)
     if there > known:
         raise Refused(
             f"The database is at migration {there}, and {release.name} knows those up to {known}: migrations go forward only, so this release "
@@ -44,6 +47,8 @@ def require_known(release: Path, values: Mapping[str, str]) -> None:
 
 def upgrade(values: Mapping[str, str], folder: Path) -> None:
     """To the newest schema; and on a server that deploy.sh has set up, the roles are let in with the passwords of their URLs."""
+    if not programs.use_database(settings.load(values)):
+        return  # a host of streamers does not even know where it is
     migrate.upgrade(values)
     own = read_dotenv(folder / "servers.env")
     if "DATABASE_OWNER_URL" not in own:

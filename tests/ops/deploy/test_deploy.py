@@ -10,8 +10,8 @@ import re
 import pytest
 
 from celeryconfig import QUEUES
-from core.settings import ROOT
-from ops.deploy.host import OTHERS
+from core.settings import ROOT, Settings
+from ops.deploy.host import others_of
 from tests.debian_root import MAKING_SECONDS
 from tests.ops.deploy.conftest import Host, eventually
 
@@ -28,7 +28,7 @@ revision, down_revision, branch_labels, depends_on = "0099", "{before}", None, N
 def upgrade() -> None:
     op.execute("{sql}")
 """
-UNITS = {"tapefarm-streamer@binance-a.service", "tapefarm-streamer@binance-b.service", *OTHERS}
+UNITS = {"tapefarm-streamer@binance-a.service", "tapefarm-streamer@binance-b.service", *others_of(Settings())}
 PROGRAMS = {"streamer-binance", "streamer-binance-b", "beat", "flower", "console", "watcher", *(f"worker-{queue}" for queue in QUEUES)}
 
 

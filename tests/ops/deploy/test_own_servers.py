@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.deploy.host import OTHERS
+from core.settings import Settings
+from ops.deploy.host import others_of
 from ops.local.ports import free_port
 from tests.debian_root import MAKING_SECONDS
 from tests.ops.deploy.conftest import Host, rented, settle
@@ -39,7 +40,7 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
 
 def test_servers_are_set_up_once_and_each_purpose_has_its_role(host: Host) -> None:
     host.deploy(*OPTIONS)
-    assert set(host.starts()) == set(OTHERS), host.log()
+    assert set(host.starts()) == set(others_of(Settings())), host.log()
     urls = dict(re.findall(r"(?m)^(\w+)=(.*)$", host.read("etc/tapefarm/servers.env")))
     console = host.read("etc/tapefarm/console.env").strip().partition("=")[2]
     for url, role in (

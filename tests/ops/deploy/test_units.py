@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 import celeryconfig
-from core import pulse
+from core import pulse, settings
 from core.settings import ROOT, Settings
 from ops.cli import programs
 from ops.cli.state import State
+from ops.deploy.host import units_of
 from ops.report import units as report_units
 from ops.report.components import components
 from tests.debian_root import MAKING_SECONDS, debian_root
@@ -173,6 +174,19 @@ def test_a_unit_runs_what_the_farm_would_run(started: Callable[..., list[str]]) 
         argv = started("worker", queue)[1:]
         assert argv[argv.index("-Q") + 1] == queue
         assert argv[argv.index("-E") :] == whole[whole.index("-E") :]
+
+
+def test_a_host_with_a_share_of_the_farm_runs_that_share(started: Callable[..., list[str]]) -> None:
+    collect = settings.load({}).collect
+    assert units_of(Settings(programs_here="streamers", replicas="a,b", replicas_here="b", collect=collect)) == [
+        "tapefarm-streamer@binance-b.service"
+    ]
+    assert units_of(Settings(programs_here="writers,collectors,watcher", collect=collect)) == [
+        *(f"tapefarm-worker@{queue}.service" for queue in ("metadata", "paper", "snapshots", "writers")),
+        "tapefarm-watcher.service",
+    ]
+    words = started("worker", "writers", WRITER_GROUPS="6", WRITERS_HERE="3")
+    assert words[words.index("-c") + 1] == "3"
 
 
 def test_an_unknown_role_ends_with_a_sentence() -> None:
