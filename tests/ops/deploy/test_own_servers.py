@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -50,10 +51,9 @@ def test_servers_are_set_up_once_and_each_purpose_has_its_role(host: Host) -> No
         (console, "tapefarm_console False"),
     ):
         assert host.ask(ASK, url) == f"{role} timescaledb"
-    assert host.root.run("redis-cli", "--no-auth-warning", "-u", urls["REDIS_URL"], "config", "get", "appendfsync").stdout.split() == [
-        "appendfsync",
-        "always",
-    ]
+    redis = urlsplit(urls["REDIS_URL"])
+    asked = host.root.run("redis-cli", "-p", str(redis.port), "config", "get", "appendfsync", env={"REDISCLI_AUTH": str(redis.password)})
+    assert asked.stdout.split() == ["appendfsync", "always"]
     before, starts = left(host), host.starts()
     host.deploy(*OPTIONS)
     assert left(host) == before
