@@ -28,13 +28,15 @@ TWICE = "what Redis lost, and was told again, was read twice then and is read on
 class Compared:
     """A table: the clock by which its rows fall into hours, and the columns that cannot be equal. `whole`: it tells the present, or its rows
     are replaced by later ones, so that it is equal only when both databases have read as far. `end`: when a row is over; `ending`: what it
-    then tells, which does not count when that is behind the range."""
+    then tells, which does not count when that is behind the range. `found`: a row may be found only by what ends it, so that one whose end is
+    behind the range is not compared."""
 
     hour: str
     unequal: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
     end: str = ""
     ending: tuple[str, ...] = ()
+    found: bool = False
 
 
 NO_HOUR = "NULL::timestamptz"
@@ -56,7 +58,7 @@ TABLES: dict[str, Compared] = {
         "coalesce(received_from, event_from, received_to, event_to)",
         {"gap_id": NUMBER, "outage_id": NUMBER, "found_at": COMMITTED, "state": LATER, "evidence": LATER},
         end="coalesce(received_to, event_to)",
-        ending=("received_to", "event_to"),
+        found=True,
     ),
     "quarantine": Compared("received_at", {"quarantine_id": NUMBER}),
     "subscriptions": Compared(
@@ -123,13 +125,13 @@ def compare(live_url: str, rebuilt_url: str, wanted: Range, *, whole: bool) -> l
         for name, table in TABLES.items():
             if table.whole and not whole:
                 continue
-            here, there = (hashes(one, name, wanted, venues, replicated=replicated) for one in (live, rebuilt))
+            here, there = (hashes(one, name, wanted, venues, replicated=replicated, whole=whole) for one in (live, rebuilt))
             lines += [Line(name, hour, here.get(hour), there.get(hour)) for hour in sorted({*here, *there}, key=str)]
     return lines
 
 
 def hashes(
-    connection: RawConnection, name: str, wanted: Range, venues: Sequence[str], *, replicated: bool
+    connection: RawConnection, name: str, wanted: Range, venues: Sequence[str], *, replicated: bool, whole: bool
 ) -> dict[datetime | None, tuple[int, str]]:
     """hour -> (rows, hash). The hash is a sum over rows, so that their order does not matter."""
     table = TABLES[name]
@@ -144,11 +146,12 @@ def hashes(
         for column in metadata.tables[name].columns
         if column.name not in left_out
     ]
+    within = f" AND {_at(table.end)} < %(to)s" if table.found and not whole else ""
     venue = "t.venue" if "venue" in metadata.tables[name].columns else "i.venue"
     statement = (
         f"SELECT date_trunc('hour', at), count(*), coalesce(sum(hashtextextended(said, 0)::numeric), 0), "
         f"coalesce(sum(hashtextextended(said, 1)::numeric), 0) FROM ("
-        f"  SELECT {_at(hour)} AS at, ROW({', '.join([*columns, *names])})::text AS said FROM {name} t {join} WHERE {venue} = ANY(%(venues)s)"
+        f"  SELECT {_at(hour)} AS at, ROW({', '.join([*columns, *names])})::text AS said FROM {name} t {join} WHERE {venue} = ANY(%(venues)s){within}"
         f") r WHERE at IS NULL OR (at >= %(from)s AND at < %(to)s) GROUP BY 1"
     )
     with connection, connection.cursor() as cursor:

@@ -121,3 +121,31 @@ def test_a_range_from_the_middle_knows_its_connections_and_equals_the_live_hours
         cursor.execute("SELECT (SELECT count(*) FROM data_gaps), (SELECT count(DISTINCT date_trunc('hour', received_at)) FROM trades)")
         assert cursor.fetchone() == (0, 2), "no gap where it begins, and the hour before it"
     engine.engine(url).dispose()
+
+
+def test_a_hole_that_is_seen_only_behind_the_range_is_no_difference(
+    recording: Recording, rebuilt: Callable[..., str], redis_client: redisdb.Client, key_prefix: str
+) -> None:
+    end_us = (time.time_ns() // 1000 // HOUR_US - 2) * HOUR_US
+    recording.journal.register([TRADES])
+
+    def append(number: int, at_us: int, *trades: int) -> None:
+        fields = journals.data_fields("t", number, [trade(n, T=at_us // 1000) for n in trades], [at_us] * len(trades))
+        redis_client.xadd(f"{key_prefix}:journal:{TRADES}", fields, id=f"{at_us // 1000}-*")  # type: ignore[arg-type]
+
+    fields = journals.event_fields(journals.CONNECTED, "t", 1, end_us - 180_000_000, {"incarnation": "i"})
+    redis_client.xadd(f"{key_prefix}:journal:{TRADES}", fields, id=f"{(end_us - 180_000_000) // 1000}-*")  # type: ignore[arg-type]
+    append(2, end_us - 120_000_000, 1, 2, 3)
+    append(3, end_us - 60_000_000, 6, 7)  # a hole within the range, which counts
+    append(4, end_us + 60_000_000, 12, 13)  # and one that nobody can see before this
+    recording.drain()
+    recording.archive()
+    wanted = Range(end_us - HOUR_US, end_us)
+    url = rebuilt("tapefarm_test_rebuilt_edge", wanted=wanted)
+    found = compare.compare(recording.farm.database_url, url, wanted, whole=False)
+    assert [(line.table, line.live and line.live[0]) for line in found if line.table in ("trades", "data_gaps")] == [
+        ("trades", 5),
+        ("data_gaps", 1),
+    ]
+    assert [line for line in found if not line.equal] == []
+    engine.engine(url).dispose()
