@@ -79,7 +79,7 @@ class Engine:
     # --- time -------------------------------------------------------------------------------------------------------------
     def _advance(self, at_us: int, *, paused: bool) -> None:
         """Everything that falls due up to `at_us`. `paused`: nothing was told for so long that silence says nothing about venues."""
-        desk = self._desk
+        desk, before = self._desk, len(self._desk.state.orders)
         while (order := execution.next_arrival(desk)) is not None and order.arrives_us <= at_us:
             desk.head.now_us = max(desk.head.now_us, order.arrives_us)
             execution.arrive(desk, order)
@@ -88,6 +88,8 @@ class Engine:
             for pair in self._pairs_of.get(order.leg.instrument_id, ()):
                 detection.look(desk, pair, why="taken" if order.filled else "edge gone")
         desk.head.now_us = at_us
+        if len(desk.state.orders) < before:
+            self._index()  # with the last order of a pair that was withdrawn its books are nobody's
         if paused:
             desk.head.awake_us = at_us
         detection.end_stale(desk)
