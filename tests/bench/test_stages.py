@@ -30,7 +30,7 @@ def test_wire(lab: Lab) -> None:
 @pytest.mark.timeout(600)  # three workers and two schedules are started, one after the other
 def test_two_hosts(lab: Lab) -> None:
     """It fails when the second host does not take groups over."""
-    assert is_well_formed(two_hosts.measure(lab, pairs=1, seconds=1.0), "drain_two_hosts")
+    assert is_well_formed(two_hosts.measure(lab, pairs=1, seconds=5.0), "drain_two_hosts")
 
 
 def test_backfill(lab: Lab) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.end_to_end.conftest import Venue, eventually
 from venues import VENUES
 
-pytestmark = pytest.mark.skipif("deribit" not in VENUES, reason="its folder is deleted")
+pytestmark = [pytest.mark.skipif("deribit" not in VENUES, reason="its folder is deleted"), pytest.mark.timeout(400)]
 
 SECONDS = float(os.environ.get("DERIBIT_SECONDS", "30"))
 RATE = os.environ.get("DERIBIT_RATE", "400")
@@ -123,7 +123,6 @@ def test_a_venue_that_misbehaves_loses_and_doubles_nothing_in_silence(venue: Ven
     assert not causes
 
 
-@pytest.mark.timeout(400)
 def test_a_name_left_out_of_an_answer_is_a_gap_until_it_is_granted(venue: Venue) -> None:
     left_out = "data_gaps JOIN instruments USING (instrument_id) WHERE cause = 'not subscribed' AND symbol = 'ETH-PERPETUAL'"
     number = venue.prepare("omit", names=["quote.ETH-PERPETUAL"], seconds=60, count=100)
@@ -141,7 +140,7 @@ def test_a_name_left_out_of_an_answer_is_a_gap_until_it_is_granted(venue: Venue)
     assert found["ok"], text
 
 
-@pytest.mark.timeout(400)  # it waits four times for what may take two minutes each
+@pytest.mark.timeout(600)  # it waits four times for what may take two minutes each
 def test_an_instrument_that_ends_before_it_is_subscribed_is_a_gap_until_nobody_wants_it(venue: Venue) -> None:
     options = (
         "SELECT symbol FROM quotes q JOIN instruments USING (instrument_id) WHERE contract_type = 'option' ORDER BY q.event_at DESC LIMIT 1"
