@@ -132,9 +132,11 @@ def _postgres(server: Postgres, authority: Authority, address: str) -> Server:
 def _redis(runtime: Runtime, data: Path, authority: Authority, address: str) -> Server:
     server = prepare_redis(runtime, data, free_port(), memory=_MEMORY)
     files = _certify(server, authority, address)
+    trusted = server.data / "authority.pem"  # of its own: the test's folder may be closed to the server's account
+    write_private(trusted, authority.pem.read_text(), server.account)
     socket, configuration = server.data / _SOCKET, server.data / "redis.conf"
     more = {"bind": address, "port": 0, "tls-port": server.port, "unixsocket": socket}
-    more |= {"tls-cert-file": files["cert"], "tls-key-file": files["key"], "tls-ca-cert-file": authority.pem, "tls-auth-clients": "no"}
+    more |= {"tls-cert-file": files["cert"], "tls-key-file": files["key"], "tls-ca-cert-file": trusted, "tls-auth-clients": "no"}
     text = configuration.read_text() + "".join(f"{name} {value}\n" for name, value in more.items())
     write_private(configuration, text, server.account)
     password = make_url(server.url).password or ""
