@@ -70,7 +70,7 @@ COMPOSED = {
     "ops.paper.recorded": {"queries.sql(name)"},  # its own names
     "ops.paper.replay": {"table"},  # its own list
     # Names of our tables and columns, from its own list and db.tables.
-    "ops.rebuild.compare": {"statement", "_at(hour)", "', '.join([*columns, *names])", "name", "join", "venue"},
+    "ops.rebuild.compare": {"within", "statement", "_at(hour)", "', '.join([*columns, *names])", "name", "join", "venue"},
     "ops.rebuild.target": {"statement"},  # the database's name as an identifier of psycopg2.sql
     "ops.verify.evidence": {"statement"},
     # COPY takes no parameters: names of its own, our numbers of instruments, and times made from numbers.
