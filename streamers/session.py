@@ -173,6 +173,8 @@ class Session:
         silent = self._subscriptions.late(now, proven=self.proven)
         self._look()
         actions: list[Action] = [Event(SUBSCRIBED, {"unproven": silent, "seconds": self._subscriptions.proof_seconds})] if silent else []
+        if speaking := self._subscriptions.resync_speaking():
+            actions.append(Event(SUBSCRIBED, {"resync": speaking}))
         actions += [*self._released(now), *self._word(now)]
         if now - self._opened >= self._lifetime:
             actions += self.rotate("age")

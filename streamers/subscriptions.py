@@ -111,13 +111,17 @@ class Subscriptions:
             self._unproven.pop(symbol, None)  # nothing will come of it, and frames need not be looked at for it
         return refused
 
+    def resync_speaking(self) -> list[str]:
+        """Ask for the whole state of what spoke late; returns the names."""
+        speaking, self._speaking = self._speaking, []
+        self.resync(speaking)
+        return speaking
+
     def late(self, now: float, *, proven: bool) -> list[str]:
         """Ask again for what is overdue; returns the silent names, each once. `proven`: frames flow on the connection."""
         left_out = [symbol for symbol, at in self._missing.items() if now >= at]
         self._missing.update(dict.fromkeys(left_out, inf))
         self.ask(left_out)
-        speaking, self._speaking = self._speaking, []
-        self._ask_again(speaking)
         late = [symbol for symbol, deadline in self._unproven.items() if now >= deadline]
         if not late:
             return []

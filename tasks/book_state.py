@@ -60,7 +60,7 @@ def recover(journal: Journal, reader: Reader, committed: Callable[[], str], left
         return
     reader.books = state["books"]
     sockets = Sockets.restore(reader.sockets.place, state["sockets"], None, None)
-    behind = Reader(reader.stream, reader.venue, sockets, state["offset"], reader.ids, books=reader.books)
+    behind = Reader(reader.stream, reader.venue, sockets, state["offset"], reader.ids, books=reader.books, known=reader.known)
     for entries in journal.between(reader.stream, behind.last_id, reader.last_id, PAGE_ENTRIES):
         digest(behind, entries)
     newest = _kept(journal, reader)

@@ -47,6 +47,13 @@ class Books:
         before = self.wanted.get(connection_id, set())
         self.wanted[connection_id] = before.union(said.get("subscriptions", ()), said.get("added", ())).difference(said.get("removed", ()))
 
+    def ask(self, connection_id: str, numbers: Collection[int], at_us: int) -> None:
+        """The connection has asked for the whole states of these, by our clock."""
+        books = self._sets.get(connection_id, {})
+        for number in numbers:
+            if number in books:
+                books[number].ask(at_us)
+
     def of(self, connection_id: str) -> dict[int, Book]:
         return self._sets.setdefault(connection_id, {})
 

@@ -161,6 +161,8 @@ def _hear_event(reader: Reader, page: _Page, header: Header) -> None:
     page.wishes += subscriptions.wishes_of(str(reader.stream), header)
     if reader.books is not None:
         reader.books.want(header.connection_id, header.context or {})
+        if anew := (header.context or {}).get("resync"):
+            reader.books.ask(header.connection_id, reader.known(anew).values(), header.first_us)
         page.notes += ended(reader.books, reader.sockets.place, reader.live)
         reader.books.doubted.update(note.instrument_id for note in told if isinstance(note, Silent))
 

@@ -8,6 +8,9 @@ from typing import Any
 #: heard so often, counts. Several events of one millisecond disagree for a moment and prove nothing.
 DOUBT_US = 2_000_000
 DOUBT_CLAIMS = 3
+#: A venue that is asked for a whole state tells it at once. Until then what was under way comes; changes after so long (our clock) may follow
+#: others that did not come.
+ANSWER_US = 5_000_000
 #: A word may be so long under way; a witness who is not further ahead of the stream proves nothing.
 WITNESS_US = 3_000_000
 
@@ -16,6 +19,8 @@ class Book:
     """`sides`: (bids, asks), each price -> quantity; `best`: the best price of each, 0 for an empty side."""
 
     __slots__ = (
+        "asked_us",
+        "before_us",
         "best",
         "change_no",
         "change_us",
@@ -39,11 +44,23 @@ class Book:
         self.misled_us = 0  # of the first top that was told although its own frame says otherwise, since it last agreed
         self.last_us = 0  # venue's clock at the newest word about it
         self.suspected_us = 0  # of a witness who knows better: when that was
+        self.asked_us = self.before_us = (
+            0  # when its whole state was asked for, by our clock, and not told yet; the venue's last word before
+        )
         self.change_us = self.change_no = 0  # newest event time of a change, and how many came since it was first told
 
     def begin(self) -> None:
         self.sides, self.best = ({}, {}), [0.0, 0.0]
-        self.known, self.doubted, self.since_us, self.heard, self.suspected_us = True, False, 0, 0, 0
+        self.known, self.doubted, self.since_us, self.heard, self.suspected_us, self.asked_us = True, False, 0, 0, 0, 0
+
+    def ask(self, at_us: int) -> None:
+        """Its whole state is asked for; where it was and no answer has come, it goes on to be."""
+        if self.known and not self.doubted and not self.asked_us:
+            self.asked_us, self.before_us = at_us, self.last_us
+
+    def unanswered(self, received_us: int) -> bool:
+        """Whether a change that comes now may follow others that did not; asked where `asked_us` is set."""
+        return received_us - self.asked_us > ANSWER_US and not self.doubted
 
     def set(self, ask: bool, price: float, quantity: float) -> None:
         """What stands at a level now; nothing at 0 or below."""
@@ -88,7 +105,19 @@ class Book:
         return True
 
 
-_WORDS = ("known", "doubted", "since_us", "heard", "misled_us", "last_us", "suspected_us", "change_us", "change_no")
+_WORDS = (
+    "known",
+    "doubted",
+    "since_us",
+    "heard",
+    "misled_us",
+    "last_us",
+    "suspected_us",
+    "change_us",
+    "change_no",
+    "asked_us",
+    "before_us",
+)
 
 
 def plain(book: Book) -> list[Any]:

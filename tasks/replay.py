@@ -13,6 +13,7 @@ from tasks.order_book import Book, Doubt, Trust
 CONTRADICTED = "its top is not what the venue says"
 MISSED = "numbers of its subscription are missing"
 FORGOTTEN = "what was known of it is lost"
+UNANSWERED = "it was asked for anew, and changes came without its whole state"
 #: Sums of decimals leave dust; no venue quotes finer.
 DIGITS = 6
 
@@ -76,6 +77,9 @@ class _Replay:
             if code == EPOCH:
                 self._taken.epochs.add(instrument)
                 continue
+            if book.asked_us and code != STATE and book.unanswered(received_us):
+                book.since_us = book.before_us
+                self._doubt(instrument, book, UNANSWERED)
             if code == CHANGE:
                 update_id = book.number(event_us)
                 self._numbers.append(update_id)

@@ -144,7 +144,8 @@ def test_where_books_are_kept_a_silent_subscription_is_made_anew_and_once_more_w
     assert made.tick(50.0, 2)[1:] == [Send("resync 1 B C")]
     made.data(b"s:B 1")
     made.data(b"s:C 1")
-    assert made.tick(50.3, 3) == [Send("resync 2 B C")], "together: a venue bounds what is said a second"
+    # Together: a venue bounds what is said a second.
+    assert made.tick(50.3, 3) == [Event(SUBSCRIBED, {"resync": ["B", "C"]}), Send("resync 2 B C")]
 
 
 def test_frames_that_tell_no_symbol_end_the_proof_by_subscription() -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from db.evidence import BookDoubted, BookTrusted, NumberGap, Place
 from tasks.bookkeeping import replay
 from tasks.books import Books
-from tasks.order_book import DOUBT_CLAIMS, DOUBT_US, Doubt, Trust
-from tasks.replay import Taken, take
+from tasks.order_book import ANSWER_US, DOUBT_CLAIMS, DOUBT_US, Doubt, Trust
+from tasks.replay import UNANSWERED, Taken, take
 from tests.tasks.said import CHANGE, DELTA, EPOCH, LATER, LEVEL, SECOND, Said, batch, doubts, known, state, tops
 
 
@@ -143,6 +143,28 @@ def test_changes_before_the_first_whole_state_of_what_was_subscribed_put_its_boo
     assert take(books, "c", batch(*state(0, 40, {0.40: 5}, {}))).told == [Trust(7, 40)]
     books.keep_only(["d"])
     assert books.wanted == {}
+
+
+def test_a_book_that_was_asked_for_anew_goes_on_while_the_answer_may_be_under_way() -> None:
+    books = known({0.40: 5}, {})
+    books.ask("c", [7, 8], 10)
+    said = [(0, ANSWER_US + 8, DELTA, (1, 1, 0.40, 6)), *state(1, ANSWER_US + 9, {0.40: 7}, {}), (2, LATER, DELTA, (2, 1, 0.40, 8))]
+    taken = take(books, "c", batch(*said))
+    assert taken.told == []
+    assert [top[3] for top in tops(taken)] == [6, 7, 8]
+
+
+def test_a_book_that_was_asked_for_anew_in_vain_is_in_doubt_since_its_last_word_before() -> None:
+    """A subscription that was made anew may be one too many: nothing comes for a while, and then changes without what came between."""
+    books = known({0.40: 5}, {})
+    take(books, "c", batch((0, 20, DELTA, (1, 1, 0.40, 6))))
+    books.ask("c", [7], 30)
+    books = Books.restore(books.stored())
+    books.ask("c", [7], LATER)
+    taken = take(books, "c", batch((0, LATER, DELTA, (2, 1, 0.41, 1)), (1, LATER + 1, DELTA, (3, 1, 0.41, 2))))
+    assert taken.told == [Doubt(7, UNANSWERED, 20, alone=True)]
+    assert tops(taken) == []
+    assert take(books, "c", batch(*state(0, LATER + 2, {0.41: 5}, {}))).told == [Trust(7, LATER + 2)]
 
 
 def test_a_book_of_another_epoch_goes_on_and_is_asked_for_whole() -> None:
