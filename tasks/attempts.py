@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import tenacity
@@ -19,10 +20,10 @@ class Turn(Protocol):
 
 
 def attempts(
-    turn: Turn, what: str, until: float, max_seconds: float, passing: tuple[type[Exception], ...], **place: Any
+    turn: Turn, what: str, until: Callable[[], float], max_seconds: float, passing: tuple[type[Exception], ...], **place: Any
 ) -> tenacity.Retrying:
     """Exponential backoff with full jitter until the turn is over (monotonic seconds); the schedule goes on from there, for ever.
-    `passing`: what waiting and trying again can mend; `what` of which `place` the log tells."""
+    `until`: asked after each attempt. `passing`: what waiting and trying again can mend; `what` of which `place` the log tells."""
     words = f"%s interrupted, trying again{''.join(f' {name}=%s' for name in place)} cause=%s"
 
     def note(state: tenacity.RetryCallState) -> None:
@@ -34,7 +35,7 @@ def attempts(
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(passing),
         wait=tenacity.wait_random_exponential(multiplier=FIRST_RETRY_SECONDS, max=max_seconds),
-        stop=lambda _: time.monotonic() >= until or lifecycle.ending(),
+        stop=lambda _: time.monotonic() >= until() or lifecycle.ending(),
         before_sleep=note,
         reraise=True,
     )

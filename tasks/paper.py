@@ -36,7 +36,7 @@ def trade() -> dict[str, Any]:
     config = resources.config_now()
     until = time.monotonic() + TURN_SECONDS
     try:
-        attempts(turn, "paper trading", until, config.database_retry_max_seconds, _PASSING)(_attempt, config, turn, until)
+        attempts(turn, "paper trading", lambda: until, config.database_retry_max_seconds, _PASSING)(_attempt, config, turn, until)
     except LockTaken:
         turn.ended = "another process trades"
         return asdict(turn)

@@ -21,6 +21,9 @@ from tasks.reader import Reader
 
 log = logging.getLogger(__name__)
 
+#: A drain that has lost sight of Redis may be the only one who knows its books: its turn goes on so much longer, for Redis to come back.
+#: Bounded by the task's time limit in celeryconfig.py.
+BOOKS_SECONDS = 120.0
 #: Kept over turns, so that a hand-over does not blank the figures.
 _lag = Lag()
 #: What waiting and trying again can mend.
@@ -33,8 +36,10 @@ def drain(group: int) -> dict[str, Any]:
     config = resources.config()
     turn = Turn(group)
     until = time.monotonic() + config.writer_turn_seconds
+    left: dict[StreamName, Reader] = {}
+    trying = attempts(turn, "drain", lambda: until + BOOKS_SECONDS * bool(left), config.database_retry_max_seconds, _PASSING, group=group)
     try:
-        attempts(turn, "drain", until, config.database_retry_max_seconds, _PASSING, group=group)(_attempt, turn, until, {})
+        trying(_attempt, turn, until, left)
     except LockTaken:
         turn.ended = "another drain has this group"
         return asdict(turn)

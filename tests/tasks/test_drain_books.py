@@ -15,6 +15,7 @@ from core.records import BOOK_CHANGES, BOOK_DELTAS, BOOK_SNAPSHOTS, BOOK_STATES
 from core.settings import Settings
 from core.venue import Channel, Decoded, Frames, Limits, Numbered, Universe, Venue
 from db.offsets import Fenced
+from tasks import writers
 from tasks.drain import Drain, Turn
 from tasks.lag import Lag
 from tests.tasks.conftest import Socket, full
@@ -185,6 +186,37 @@ def test_books_that_redis_loses_go_on_in_the_process_that_has_them(
     drain()
     assert board.resyncs([str(BOOK)]) == ({} if same else {str(BOOK): [""]})
     assert told(query)[0] == ([(2, 0.40, 6)] if same else [])
+
+
+def test_a_turn_goes_on_for_a_redis_that_is_away_with_books_that_nobody_else_knows(
+    worker: Callable[..., None],
+    journal: Journal,
+    board: Board,
+    redis_client: redisdb.Client,
+    key_prefix: str,
+    query: Query,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It comes back with nothing, after the turn should have ended."""
+    worker(WRITER_GROUPS="1", WRITER_TURN_SECONDS="1", DATABASE_RETRY_MAX_SECONDS="0.1")
+    monkeypatch.setattr(writers, "_hand_over", lambda *_: None)
+    attempt, calls = writers._attempt, []
+
+    def cut_off(*words: Any) -> None:
+        calls.append(words)
+        attempt(*words)
+        if len(calls) == 1:
+            redis_client.delete(f"{key_prefix}:state:{BOOK}")
+            raise redisdb.RedisError("away")
+
+    monkeypatch.setattr(writers, "_attempt", cut_off)
+    socket = Socket(journal, BOOK, "c")
+    socket.send(b"1 state 0.40 5")
+    assert (writers.drain(0)["ended"], len(calls)) == ("turn over", 2)
+    socket.send(b"2 change 0.40 1")
+    writers.drain(0)
+    assert told(query)[0] == [(2, 0.40, 6)]
+    assert board.resyncs([str(BOOK)]) == {}
 
 
 def test_a_redis_out_of_memory_is_trimmed_though_it_keeps_no_books(
