@@ -1,7 +1,7 @@
 """What the verification reads from a real database and a real journal."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -287,14 +287,43 @@ def test_an_event_after_the_cutoff_settles_a_stream(
     settle(fresh_database_url, *journal, ["other"], BEGIN_US + 1, 0.0)
 
 
-def test_a_quiet_stream_is_settled_once_nothing_waits(
+def test_a_quiet_stream_is_settled_once_its_streamer_holds_nothing(
     journal: tuple[Journal, Board], fresh_database_url: str, execute: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ops.verify.settle.VITAL_SECONDS", 0.0)
-    monkeypatch.setattr("ops.verify.settle.CALM_SECONDS", 0.0)
     commit(execute, "0-0", BEGIN_US)
     journal[1].report("streamer:binance:0:a", {"queue_bytes": 5, "spool_bytes": 0})
     with pytest.raises(Unsettled):
         settle(fresh_database_url, *journal, ["binance"], BEGIN_US, 0.0)
     journal[1].report("streamer:binance:0:a", {"queue_bytes": 0, "spool_bytes": 0})
     settle(fresh_database_url, *journal, ["binance"], BEGIN_US, 0.0)
+
+
+class Going(Journal):
+    """More comes whenever somebody asks what is there."""
+
+    def last_ids(self, streams: Iterable[StreamName]) -> dict[StreamName, str | None]:
+        found = super().last_ids(streams)
+        self.append([(STREAM, data_fields("c", 2, [b"{}"], [BEGIN_US]))])
+        return found
+
+
+def test_what_comes_later_keeps_a_quiet_stream_from_nothing(
+    journal: tuple[Journal, Board],
+    redis_client: redisdb.Client,
+    key_prefix: str,
+    fresh_database_url: str,
+    execute: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Heartbeats and session events come all the time, and a busy writer has always one of them before it."""
+    monkeypatch.setattr("ops.verify.settle.VITAL_SECONDS", 0.0)
+    going = Going(redis_client, key_prefix)
+    going.append([(STREAM, data_fields("c", 1, [b"{}"], [BEGIN_US]))])
+    commit(execute, "0-0", BEGIN_US)
+    with pytest.raises(Unsettled, match=r"binance:bookTicker:0:a \(2 journal entries\)"):
+        settle(fresh_database_url, going, journal[1], ["binance"], BEGIN_US, 0.0)
+    before = journal[0].last_id(STREAM)
+    execute("UPDATE stream_offsets SET last_id = %s", before)
+    settle(fresh_database_url, going, journal[1], ["binance"], BEGIN_US, 0.0)
+    assert journal[0].last_id(STREAM) != before
