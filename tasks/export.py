@@ -1,6 +1,7 @@
 """Closed days into files: the task looks whether a day wants it and starts a process for it, which keeps neither queue nor memory."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -27,7 +28,7 @@ def closed_days() -> dict[str, Any]:
     days = wanted.closed(settings.database_url, date.min, datetime.now(UTC).date())
     waiting = sum(1 for _ in wanted.wanted(folder, days, wanted.read_known(folder)))
     if waiting:
-        _running.append(subprocess.Popen([sys.executable, "-m", "tasks.exporter"], cwd=ROOT, stdin=subprocess.DEVNULL))
+        _running.append(subprocess.Popen([sys.executable, "-m", "tasks.exporter", str(os.getpid())], cwd=ROOT, stdin=subprocess.DEVNULL))
     else:
         queries.run(settings.database_url, "record_fact", key=FACT, value=json.dumps({}))
     return {"days": waiting}

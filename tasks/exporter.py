@@ -1,4 +1,4 @@
-"""python -m tasks.exporter: export what wants it, and end; or end at once with the process that started it."""
+"""python -m tasks.exporter PID: export what wants it, and end; or end at once with the process of that number, which has started it."""
 
 import logging
 import os
@@ -17,10 +17,10 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 
 
-def main() -> int:
+def main(parent: int) -> int:
     knobs = settings.load()
     logs.configure(knobs.log_level, knobs.log_format)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     url, folder = knobs.database_url, knobs.data / "parquet"
     failed = 0
     try:
@@ -47,4 +47,4 @@ def _end_with(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(int(sys.argv[1])))

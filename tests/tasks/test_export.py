@@ -61,8 +61,9 @@ def test_while_somebody_else_exports_it_ends_at_once(data: Path) -> None:
 
 
 def test_the_exporter_ends_with_who_started_it() -> None:
-    child = "import os, threading, time; from tasks.exporter import _end_with; print(os.getpid(), flush=True); _end_with(os.getppid())"
-    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    """However early that is: it knows the number from the start."""
+    child = "import os, sys; print(os.getpid(), flush=True); from tasks.exporter import _end_with; _end_with(int(sys.argv[1]))"
+    parent = f"import os, subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, str(os.getpid())])"
     with subprocess.Popen([sys.executable, "-c", parent], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as started:
         assert started.stdout is not None
         exporter = psutil.Process(int(started.stdout.readline()))
