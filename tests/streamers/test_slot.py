@@ -330,6 +330,7 @@ def test_a_paused_slot_does_not_read_what_it_connects_to() -> None:
         async with stage("A") as on:
             on.slot.pause(True)
             peer = await on.feed.connection()
+            await until(lambda: on.slot.connections[0].opened)
             await send(peer, "s:A 1")
             answered = asyncio.ensure_future(await peer.ping())
             await asyncio.wait([answered], timeout=0.3)
