@@ -246,7 +246,7 @@ def network() -> list[Document]:
 
 
 def kustomization() -> list[Document]:
-    lasting = [*WORKERS, "beat", "watcher", "flower"]
+    lasting = [*WORKERS, "beat", "watcher", "flower", "console"]
     settings = {
         "FARM_HOME": HOME,
         "METRICS_FOLDER": METRICS,

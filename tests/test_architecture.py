@@ -98,7 +98,9 @@ TABLE = [
     _part("ops.cli.audit", "core.settings db ops.cli paper.audit", "typer"),
     _part("ops.cli.load", "core.settings db ops.cli venues", "polars pyarrow typer"),
     _part(
-        "ops.alerting", "core db.queries ops.alerting ops.cli.errors ops.cli.programs ops.local tasks.machine tasks.survey venues", "psutil"
+        "ops.alerting",
+        "core db.queries ops.alerting ops.cli.errors ops.cli.programs ops.cli.running ops.local tasks.machine tasks.survey venues",
+        "psutil",
     ),
     _part("ops.alerting.judge", "core.timetable ops.alerting.rules", never=IMPURE),
     _part("ops.alerting.notices", "core.timetable ops.alerting.judge", never=IMPURE),

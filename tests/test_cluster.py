@@ -15,8 +15,8 @@ import celeryconfig
 from core import pulse
 from core.addresses import objection
 from core.settings import documented, load
+from ops.cli.running import CONTAINERS
 from ops.docker import health, migrate
-from ops.report.components import CONTAINERS
 from tests.cluster_manifests import FOLDER, SLOTS, Document, files, written
 
 FILES = files()
@@ -128,10 +128,10 @@ def test_selectors_find_pods() -> None:
             assert one["spec"]["selector"]["matchLabels"].items() <= one["spec"]["template"]["metadata"]["labels"].items()
 
 
-def test_the_console_finds_each_program_by_its_name() -> None:
+def test_the_console_and_the_watcher_find_each_program_by_its_name() -> None:
     named = set(literals(FILES["base/kustomization.yaml"][0])[CONTAINERS].split(","))
     streamers = {name for name in PODS if name.startswith("streamer-")}
-    assert named == {one["name"] for _, one in containers()} - streamers - {"migrate", "console"}
+    assert named == {one["name"] for _, one in containers()} - streamers - {"migrate"}
     assert named | streamers <= set(of_kind("Service"))
     assert all(one["spec"]["serviceName"] in of_kind("Service") for one in of_kind("StatefulSet").values())
 

@@ -14,11 +14,11 @@ import celeryconfig
 from core.settings import SECRETS, documented, read_farm_toml
 from db import roles
 from db.backups import programs
+from ops.cli.running import CONTAINERS
 from ops.docker import flower, migrate, secrets
 from ops.docker.health import CHECKS
 from ops.grafana.layout import GRAFANA
 from ops.local.redis import _TEMPLATE as EMBEDDED_REDIS
-from ops.report.components import CONTAINERS
 from venues import VENUES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,7 +34,7 @@ LASTING = {name: service for name, service in SERVICES.items() if name not in ON
 DOCKERFILE = (ROOT / "ops" / "Dockerfile").read_text(encoding="utf-8")
 
 #: Variables that other programs read, and which.
-FOREIGN = {CONTAINERS: "ops.report.components"}
+FOREIGN = {CONTAINERS: "ops.cli.running"}
 #: What .env may hold and no program is given by its environment.
 WITHHELD = {*secrets.MADE, *secrets.GIVEN} - {"CONSOLE_USER"} | {"DATABASE_URL", "REDIS_URL", "BROKER_URL"}
 HOST_MIB = 4096
@@ -222,10 +222,14 @@ def test_only_the_migration_knows_the_owner_and_the_roles() -> None:
         assert name == "migrate" or "DATABASE_OWNER_URL_FILE" not in environment
 
 
-def test_the_console_knows_every_container_that_lasts_and_changes_nothing() -> None:
-    console = APP["console"]
+@pytest.mark.parametrize("name", ["console", "watcher"])
+def test_who_watches_knows_every_container_that_lasts(name: str) -> None:
     streamers = {name for name in SERVICES if name.startswith("streamer-")}
-    assert set(console["environment"][CONTAINERS].split(",")) == set(LASTING) - streamers - set(BESIDE) - {"console"}
+    assert set(APP[name]["environment"][CONTAINERS].split(",")) == set(LASTING) - streamers - set(BESIDE)
+
+
+def test_the_console_changes_nothing() -> None:
+    console = APP["console"]
     assert all(volume.endswith(":ro") for volume in console["volumes"])
     watched = f"watcher:{console['environment']['FARM_HOME']}"
     assert f"{watched}:ro" in console["volumes"] and watched in APP["watcher"]["volumes"], "what fires is told by its file"

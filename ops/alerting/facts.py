@@ -16,8 +16,8 @@ from ops.alerting.archive import Archive
 from ops.alerting.judge import Reading
 from ops.alerting.rates import HourlyGrowth
 from ops.alerting.sources import Answer
+from ops.cli import running
 from ops.cli.programs import stands_in
-from ops.local.supervision import ProgramState, states
 from tasks import machine
 from tasks.survey import survey
 from venues import VENUES
@@ -33,7 +33,7 @@ class Witnesses:
         self._knobs, self._home, self._began, self._clock = knobs, home, began, clock
         redis = redisdb.connect(knobs.redis_url, timeout_seconds=REDIS_SECONDS)
         self._board, self._journal = Board(redis, knobs.key_prefix), Journal(redis, knobs.key_prefix)
-        self._failures, self._quarantined = HourlyGrowth(), HourlyGrowth()
+        self._failures, self._quarantined, self._restarts = HourlyGrowth(), HourlyGrowth(), HourlyGrowth()
         self._archive = Archive(knobs)
 
     def asked(self) -> Mapping[str, Callable[[], Answer]]:
@@ -108,18 +108,20 @@ class Witnesses:
         )
 
     def programs(self) -> Answer:
-        """Nothing where no supervisor of ours runs: containers are started again by their engine."""
-        known = states(self._home)
-        if not known:
+        """Nothing where no program is known to belong to this host."""
+        rows, _ = running.programs(self._home, self._knobs)
+        if not rows:
             return Answer()
-        restarts = {name: fact["restarts_hour"] for name, fact in machine.programs(self._home).items()}
-        running = {program.name for program in known if program.state == "running"}
+        up = {row["name"] for row in rows if row["state"] == "running"}
+        grown = self._restarts.look({row["name"]: row["restarts"] for row in rows}, self._clock())
+        # A supervisor of ours has counted since before the watcher began.
+        restarts = grown | {name: fact["restarts_hour"] for name, fact in machine.programs(self._home).items()}
         return Answer(
             {
-                "program_down": {program.name: _down(program, running) for program in known},
+                "program_down": {row["name"]: _down(row, up) for row in rows},
                 "restarts_per_hour": _counts(restarts, "it was started again {:,} times in the last hour"),
             },
-            {"restarts": sum(program.restarts for program in known)},
+            {"restarts": sum(row["restarts"] for row in rows)},
         )
 
     def machine(self) -> Answer:
@@ -178,9 +180,10 @@ def _unexported(now: float, at: float) -> Reading:
     return Reading(hours, f"closed days have not all been in their files for {hours:.1f} hours")
 
 
-def _down(program: ProgramState, running: set[str]) -> Reading:
-    down = program.name not in running and not stands_in(program.name, running)
-    return Reading(float(down), f"it is {program.state}{f' ({program.problem})' if program.problem else ''}")
+def _down(row: Mapping[str, Any], up: set[str]) -> Reading:
+    down = row["name"] not in up and not stands_in(row["name"], up)
+    problem = f" ({row['problem']})" if row["problem"] else ""
+    return Reading(float(down), f"it is {row['state']}{problem}")
 
 
 def _disk(disk: Mapping[str, Any]) -> Reading:

@@ -19,7 +19,7 @@ MEASURES = {
     "canary_age_seconds": "since somebody consumed a queue; each is rung once a minute",
     "beat_silence_seconds": "since any queue was rung",
     "server_away_seconds": "since PostgreSQL or Redis answered the watcher",
-    "program_down": "1 for a program of the supervisor that does not run, and that no replica stands in for",
+    "program_down": "1 for a program of this host (a container of the stack) that does not run, and that no replica stands in for",
     "restarts_per_hour": "starts of a program that nobody asked for, in the last hour",
     "errors_per_hour": "failures of a task in the last hour",
     "quarantined_per_hour": "frames of a stream that could not be read, in the last hour",

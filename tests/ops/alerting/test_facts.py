@@ -13,7 +13,7 @@ from core.board import Board
 from core.journal import Journal, StreamName, event_fields
 from core.settings import Collect, Settings
 from ops.alerting.facts import Witnesses
-from ops.local.supervision import ProgramState
+from ops.cli import running
 from venues import VENUES
 
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -173,23 +173,51 @@ def test_a_replica_that_records_makes_up_for_one_that_does_not(
     assert facts["venue_silence_seconds"][VENUE.name].value < 5
 
 
-def test_without_a_supervisor_nothing_is_said_of_programs(witnesses: Witnesses) -> None:
+def test_where_no_programs_are_known_nothing_is_said_of_them(witnesses: Witnesses) -> None:
     assert witnesses.programs().facts == {}
 
 
-def test_programs_that_are_down_and_that_restart(witnesses: Witnesses, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def program(name: str, state: str) -> ProgramState:
-        return ProgramState(name, state, 1 if state == "running" else None, 0, 0, None, "spawn error" if state == "backoff" else "")
+@pytest.fixture
+def programs(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Says which programs there are: name -> (state, restarts)."""
 
-    told = [program("beat", "running"), program("streamer-v", "stopped"), program("streamer-v-b", "running"), program("flower", "backoff")]
-    monkeypatch.setattr("ops.alerting.facts.states", lambda _home: told)
-    facts = witnesses.programs().facts
-    down = {name: (reading.value, reading.words) for name, reading in facts["program_down"].items() if reading.value}
+    def told(**known: tuple[str, int]) -> None:
+        rows = [
+            {"name": name.replace("_", "-"), "state": state, "restarts": restarts, "problem": "spawn error" if state == "backoff" else ""}
+            for name, (state, restarts) in known.items()
+        ]
+        monkeypatch.setattr(running, "programs", lambda _home, _knobs: (rows, ""))
+
+    return told
+
+
+def test_programs_that_are_down(witnesses: Witnesses, programs: Callable[..., None]) -> None:
+    programs(beat=("running", 0), streamer_v=("stopped", 0), streamer_v_b=("running", 0), flower=("backoff", 3))
+    down = {name: (one.value, one.words) for name, one in witnesses.programs().facts["program_down"].items() if one.value}
     assert down == {"flower": (1.0, "it is backoff (spawn error)")}
-    fact = {"restarts_hour": 12, "memory_bytes": "1"}
+
+
+def test_containers_that_are_down(witnesses: Witnesses, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(running.CONTAINERS, "beat,flower")
+    monkeypatch.setattr(running, "resolved", lambda names: {name: name != "flower" for name in names})
+    down = {name: (one.value, one.words) for name, one in witnesses.programs().facts["program_down"].items() if one.value}
+    assert down == {"flower": (1.0, "it is down")}
+
+
+def test_restarts_within_the_hour_as_the_supervisor_counts_them_or_as_they_are_seen(
+    witnesses: Witnesses, programs: Callable[..., None], tmp_path: Path
+) -> None:
+    def restarts() -> dict[str, float]:
+        return {name: reading.value for name, reading in witnesses.programs().facts["restarts_per_hour"].items()}
+
+    programs(beat=("running", 40), flower=("running", 1))
+    assert restarts() == {"beat": 0, "flower": 0}
+    programs(beat=("running", 42), flower=("running", 1))
+    assert restarts() == {"beat": 2, "flower": 0}
     (tmp_path / "run").mkdir()
+    fact = {"restarts_hour": 12, "memory_bytes": "1"}
     (tmp_path / "run" / "programs.json").write_text(json.dumps({"at": time.time(), "programs": {"beat": fact}}))
-    assert witnesses.programs().facts["restarts_per_hour"]["beat"].value == 12
+    assert restarts() == {"beat": 12, "flower": 0}
 
 
 def test_the_disk_and_the_memory_of_this_machine(witnesses: Witnesses, tmp_path: Path) -> None:

@@ -15,10 +15,9 @@ import pytest
 import celeryconfig
 from core import pulse, settings
 from core.settings import ROOT, Settings
-from ops.cli import programs
+from ops.cli import programs, units
 from ops.cli.state import State
 from ops.deploy.host import units_of
-from ops.report import units as report_units
 from ops.report.components import components
 from tests.debian_root import MAKING_SECONDS, debian_root
 from venues import VENUES
@@ -258,7 +257,7 @@ esac
     )
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setenv(report_units.TARGET, "tapefarm.target")
+    monkeypatch.setenv(units.TARGET, "tapefarm.target")
     rows, reasons, notices = components(tmp_path, None)
     assert [(row["name"], row["state"], row["pid"], row["restarts"], row["since"]) for row in rows] == [
         ("beat", "down", None, 7, None),

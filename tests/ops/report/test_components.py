@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from core.settings import Collect, Settings
-from ops.report import components as judged
-from ops.report.components import CONTAINERS, NOT_RUNNING, components, containers, resolved
+from ops.cli import running
+from ops.cli.running import CONTAINERS, containers, resolved
+from ops.report.components import NOT_RUNNING, components
 
 KNOBS = dataclasses.replace(Settings(), collect={"one": Collect()}, replicas="a,b")
 
@@ -41,7 +42,7 @@ def test_a_container_that_does_not_run_is_a_reason_that_names_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, away: set[str], reasons: int, notices: int
 ) -> None:
     monkeypatch.setenv(CONTAINERS, "beat,watcher")
-    monkeypatch.setattr(judged, "resolved", lambda names: {name: name not in away for name in names})
+    monkeypatch.setattr(running, "resolved", lambda names: {name: name not in away for name in names})
     rows, why, told = components(tmp_path, KNOBS)
     assert {row["name"]: row["state"] for row in rows} == {
         name: "down" if name in away else "running" for name in ("beat", "watcher", "streamer-one", "streamer-one-b")

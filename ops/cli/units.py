@@ -5,6 +5,7 @@ import subprocess
 from typing import Any
 
 from ops.cli.programs import streamer_name
+from ops.local.errors import LocalError
 
 #: Set in ops/systemd/places.env: the unit that wants all programs of the farm on this host.
 TARGET = "FARM_TARGET"
@@ -13,7 +14,7 @@ ASK_SECONDS = 5.0
 _SHOWN = "Id,ActiveState,SubState,MainPID,NRestarts,ActiveEnterTimestamp"
 
 
-class Untold(Exception):
+class Untold(LocalError):
     """systemd does not say."""
 
 
