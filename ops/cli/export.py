@@ -1,7 +1,9 @@
 """`./farm export`: closed days into Parquet files, now and not at the next ring of the schedule."""
 
+import json
 import time
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -15,6 +17,9 @@ from ops.cli.console import err, out
 from ops.cli.errors import Refused
 from venues import VENUES
 
+if TYPE_CHECKING:
+    from db.parquet.turn import Step
+
 
 def export(
     since: str | None = typer.Option(None, "--from", help="First day, in UTC: 2026-11-01; all that were recorded when left out."),
@@ -24,6 +29,7 @@ def export(
     ),
     venue: str | None = typer.Option(None, "--venue", help="As in farm.toml; all when left out.", autocompletion=complete.venues),
     again: bool = typer.Option(False, "--again", help="Make days anew that are there and have not changed."),
+    as_json: bool = typer.Option(False, "--json", help="One JSON document on stdout."),
 ) -> None:
     """Write closed days into Parquet files, where they have changed.
 
@@ -39,7 +45,12 @@ def export(
     if first > last:
         raise Refused("--from lies behind --to.", status=2)
     recorded = wanted.closed(knobs.database_url, first, last + timedelta(days=1))
-    failed = _run(knobs, recorded, chosen, again=again)
+    made = _run(knobs, recorded, chosen, again=again, quiet=as_json)
+    failed = sum(step.outcome is None for step in made)
+    if as_json:
+        print(json.dumps({"days": [_told(step) for step in made], "failed": failed}))
+    elif not made:
+        out.print("All that was asked for is there.")
     if failed:
         raise Refused(f"{failed} of the days could not be exported: the lines above say why.")
 
@@ -75,13 +86,12 @@ def _today() -> date:
     return datetime.fromtimestamp(time.time(), UTC).date()
 
 
-def _run(knobs: settings.Settings, recorded: Days, chosen: Chosen, *, again: bool) -> int:
-    """Days without an outcome."""
+def _run(knobs: settings.Settings, recorded: Days, chosen: Chosen, *, again: bool, quiet: bool) -> "list[Step]":
     # Imported here: the libraries take half a second, and other commands need none of them.
     from db import arrow
     from db.parquet import turn
 
-    folder, steps, failed = knobs.data / "parquet", 0, 0
+    folder, made = knobs.data / "parquet", []
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     try:
         with turn.alone(folder), Progress(*columns, console=err, transient=True) as bar:
@@ -91,18 +101,23 @@ def _run(knobs: settings.Settings, recorded: Days, chosen: Chosen, *, again: boo
                 bar.update(task, description=f"{one.dataset} of {one.venue}, {one.day}: {rows:,} rows")
 
             for step in turn.go(knobs.database_url, folder, recorded, chosen=chosen, progress=progress, again=again):
-                steps += 1
-                failed += step.outcome is None
-                what = (
-                    step.failure
-                    if step.outcome is None
-                    else f"{step.outcome.what}, {step.outcome.rows:,} rows, {step.outcome.bytes:,} bytes"
-                )
-                out.print(f"{step.one.day} {step.one.venue} {step.one.dataset}: {what}", markup=False)
+                made.append(step)
+                if not quiet:
+                    out.print(_line(step), markup=False)
     except turn.Busy:
         raise Refused("The farm is exporting at this moment: look again in some minutes.") from None
     except arrow.FAILED as exc:
         raise Refused(f"PostgreSQL does not answer as it should ({str(exc).splitlines()[0]}): `./farm status` says what runs.") from None
-    if not steps:
-        out.print("All that was asked for is there.")
-    return failed
+    return made
+
+
+def _line(step: "Step") -> str:
+    made = step.outcome
+    what = step.failure if made is None else f"{made.what}, {made.rows:,} rows, {made.bytes:,} bytes"
+    return f"{step.one.day} {step.one.venue} {step.one.dataset}: {what}"
+
+
+def _told(step: "Step") -> dict[str, Any]:
+    made = step.outcome
+    told = {"day": str(step.one.day), "venue": step.one.venue, "table": step.one.dataset}
+    return told | ({"failure": step.failure} if made is None else {"outcome": made.what, "rows": made.rows, "bytes": made.bytes})

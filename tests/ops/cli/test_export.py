@@ -1,5 +1,6 @@
 """`./farm export` and `./farm load` as they are typed, on a database of the test's own."""
 
+import json
 import os
 import subprocess
 import sys
@@ -41,6 +42,15 @@ def test_what_is_chosen_is_exported_and_then_it_is_there(command: Command, tmp_p
     assert again.stdout == "All that was asked for is there.\n"
     assert "same, 60 rows" in command("export", "--to", "2026-11-03", "--kind", "trades", "--venue", "binance", "--again").stdout
     assert [path.name for path in (tmp_path / "data" / "parquet").glob("*/*/*")] == ["date=2026-11-03"]
+
+
+def test_a_script_is_told_what_came_of_each_day(command: Command, tmp_path: Path) -> None:
+    words = ("export", *SPAN[:2], "--to", "2026-11-03", "--kind", "trades", "--venue", "binance", "--json")
+    made = json.loads(command(*words).stdout)
+    size = sum(path.stat().st_size for path in tmp_path.rglob("date=2026-11-03/rows*.parquet"))
+    day = {"day": "2026-11-03", "venue": "binance", "table": "trades", "outcome": "exported", "rows": 60, "bytes": size}
+    assert made == {"days": [day], "failed": 0}
+    assert json.loads(command(*words).stdout) == {"days": [], "failed": 0}
 
 
 @pytest.mark.parametrize(
