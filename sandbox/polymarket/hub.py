@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 from sandbox.sockets import Socket
@@ -16,6 +17,7 @@ FEEDS = ("book", "price_change", "last_trade_price", "tick_size_change", *CUSTOM
 class Subscription:
     token: int  # -1: of nothing that exists
     since_us: int
+    place: int  # on its socket: the lowest that was free; what leaves makes room for who asks next, and moves nobody
 
 
 class Route(NamedTuple):
@@ -39,6 +41,7 @@ class Hub:
         self.dirty = True
         self._muted = muted
         self._listeners: dict[int, dict[Socket, Subscription]] = {}
+        self._free: dict[Socket, list[int]] = {}  # heaps of places below the highest that is taken
         self._routes: dict[tuple[str, int, int], Route] = {}
 
     def changed(self) -> None:
@@ -48,7 +51,8 @@ class Hub:
         """False where it is subscribed already."""
         if name in socket.streams:
             return False
-        subscription = socket.streams[name] = Subscription(token, now_us)
+        free = self._free.get(socket)
+        subscription = socket.streams[name] = Subscription(token, now_us, heappop(free) if free else len(socket.streams))
         if token >= 0:
             self._listeners.setdefault(token, {})[socket] = subscription
         self.dirty = True
@@ -58,6 +62,7 @@ class Hub:
         subscription = socket.streams.pop(name, None)
         if subscription is None:
             return False
+        heappush(self._free.setdefault(socket, []), subscription.place)
         listeners = self._listeners.get(subscription.token, {})
         listeners.pop(socket, None)
         if not listeners:
@@ -68,6 +73,7 @@ class Hub:
     def remove(self, socket: Socket) -> None:
         for name in list(socket.streams):
             self.unsubscribe(socket, name)
+        self._free.pop(socket, None)
         self.sockets.discard(socket)
         self.custom.discard(socket)
         self.dirty = True

@@ -81,7 +81,7 @@ class Troubles(Afflictions):
         """Whether nothing of a subscription gets to its socket; without one, of what goes to all."""
         if self.silenced(feed, socket):
             return True
-        return self._frozen(socket, subscription) or (subscription is not None and self._above_ceiling(socket, subscription, feed))
+        return self._frozen(socket, subscription) or (subscription is not None and self._above_ceiling(subscription, feed))
 
     def _frozen(self, socket: Socket, subscription: Subscription | None) -> bool:
         for fault in self._venue.faults.of("freeze"):
@@ -100,15 +100,12 @@ class Troubles(Afflictions):
         pair = {self._venue.names[place] for place in (token, token ^ 1)} if token >= 0 else set()
         return not pair.isdisjoint(fault.fields["symbols"])
 
-    def _above_ceiling(self, socket: Socket, subscription: Subscription, feed: str) -> bool:
+    def _above_ceiling(self, subscription: Subscription, feed: str) -> bool:
         limit, withheld = self._venue.config.tokens_per_socket, "deltas"
         fault = self._venue.faults.first("ceiling")
         if fault is not None and int(fault.fields["streams"]) < limit:
             limit, withheld = int(fault.fields["streams"]), fault.fields["withheld"]
-        if len(socket.streams) <= limit or withheld not in ("all", "books" if feed == "book" else "deltas"):
-            return False
-        place = next(place for place, other in enumerate(socket.streams.values()) if other is subscription)
-        return place >= limit
+        return subscription.place >= limit and withheld in ("all", "books" if feed == "book" else "deltas")
 
     def doubled(self) -> int | None:
         """`reorder`: a market that must have two events at once, so that their frames can change places."""

@@ -157,6 +157,28 @@ def test_a_ceiling(sandbox: Any, client: Any, tokens: list[str], withheld: str) 
     assert (len(books), len(changed)) == WITHHELD[withheld]
 
 
+def test_below_a_ceiling_one_leaves_room_for_who_asks_next_and_moves_nobody(sandbox: Any, client: Any, tokens: list[str]) -> None:
+    """As whose book is asked for anew: by leaving and joining."""
+    sandbox.fault(kind="ceiling", streams=4, withheld="books", seconds=60)
+    one_a_market = tokens[:12:2]
+    first, fifth = one_a_market[0], one_a_market[4]
+
+    def told() -> list[str]:
+        return [event["asset_id"] for event in peer.of("book") if "tick_size" in event]
+
+    with client() as peer:
+        peer.subscribe(*one_a_market)
+        peer.until(lambda _: len(told()) == 4)
+        peer.operate("unsubscribe", first)
+        peer.operate("subscribe", first)
+        peer.until(lambda _: told()[4:] == [first])
+        peer.operate("unsubscribe", first, fifth)
+        peer.operate("subscribe", fifth, first)
+        peer.until(lambda _: told()[5:] == [fifth])
+        peer.collect(0.5)
+    assert told()[6:] == []
+
+
 def test_unknown_words_are_refused(sandbox: Any) -> None:
     for command in ({"kind": "freeze", "cured_by": "love"}, {"kind": "ceiling", "withheld": "x"}, {"kind": "end_market", "scenario": "x"}):
         assert sandbox.ask("/control/faults", {"venue": "polymarket", **command})[0] == 400
