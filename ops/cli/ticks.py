@@ -75,7 +75,8 @@ class Ticks:
         for stream, raw in self._journal.read(self._offsets, block_ms=block_ms, max_entries=LOOK_ENTRIES):
             self._offsets[stream] = raw[-1][0].decode()
             entries += ((stream, entry) for entry in map(self._opened, raw) if entry is not None)
-        entries.sort(key=lambda one: journals.id_order(one[1].id))
+        # Numbers behind the millisecond of an id count within their own stream.
+        entries.sort(key=lambda one: (journals.id_order(one[1].id)[0], one[1].header.first_us))
         for stream, entry in self._newest(entries):
             try:
                 yield from self._ticks(stream, entry)
