@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from core.settings import ROOT
-from ops.__main__ import app
+from ops.__main__ import command
 
 TOP = ("README.md", "DEPLOYMENT.md", "RUNBOOK.md", "TROUBLESHOOTING.md", "SECURITY.md", "CONTRIBUTING.md", "ARCHITECTURE.md")
 #: The changelog is history: what it says may have been replaced since.
@@ -82,7 +82,7 @@ def _command(words: list[str]) -> Iterator[Typed]:
         yield Typed(" ".join(words), given, plain)
 
 
-_whole = functools.cache(lambda: typer.main.get_command(app))
+_whole = functools.cache(command)
 
 
 def take(words: list[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.settings import ROOT
-from ops.__main__ import app
+from ops.__main__ import application
 from ops.cli.errors import sentence
 from ops.envfile import editing
 from tests.ops.envfile.conftest import FARM
@@ -41,7 +41,7 @@ class Desk:
 
     def run(self, *words: str) -> tuple[int, str]:
         """(exit status, what was told), as `python -m ops` would have it."""
-        done = CliRunner().invoke(app, ["secrets", words[0], "--file", str(self.plain), *words[1:]])
+        done = CliRunner().invoke(application(["secrets"]), ["secrets", words[0], "--file", str(self.plain), *words[1:]])
         status, said = done.exit_code, done.output
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             known = sentence(done.exception)

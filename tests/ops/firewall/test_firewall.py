@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from core.settings import ROOT
-from ops.__main__ import app
+from ops.__main__ import application
 from ops.cli.errors import sentence
 from ops.cloud import CloudError, digitalocean, hetzner
 from ops.cloud.api import ATTEMPTS, Api
@@ -296,7 +296,7 @@ def test_a_token_is_sent_encrypted_or_to_this_machine() -> None:
 # --- the command
 def command(*words: str) -> tuple[int, str, str]:
     """(exit status, stdout, what was told on stderr)."""
-    done = CliRunner().invoke(app, ["firewall", *words])
+    done = CliRunner().invoke(application(["firewall"]), ["firewall", *words])
     known = sentence(done.exception) if done.exception and not isinstance(done.exception, SystemExit) else None
     assert done.exception is None or known or isinstance(done.exception, SystemExit), done.exception
     assert TOKEN not in done.output
