@@ -36,14 +36,19 @@ def psql(
 ) -> None:
     """Open psql on the database, for reading; arguments are psql's."""
     _, values = environment.current(environment.home())
-    knobs = settings.load(values)
+    program, environ = client(settings.load(values), write=write)
+    os.execve(program, [program, *context.args], {**os.environ, **environ})  # noqa: S606
+
+
+def client(knobs: settings.Settings, *, write: bool = False) -> tuple[str, dict[str, str]]:
+    """(psql, the environment by which it finds the database). Raises Refused."""
     url = make_url(knobs.migration_url if write else knobs.reading_url)
     own = place(RUNTIME.absolute()) / tree.PROGRAMS / "psql"
     program = str(own) if own.exists() else shutil.which("psql")
     if program is None:
         address = url.set(drivername="postgresql").render_as_string(hide_password=True)
         raise Refused(f"There is no psql here: install postgresql-client, or connect another client to {address}.")
-    os.execve(program, [program, *context.args], {**os.environ, **connection(url)})  # noqa: S606
+    return program, connection(url)
 
 
 def connection(url: URL) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """`./farm status`: how the farm is, from its programs, the journal, the board and the database."""
 
 import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ def status(
         time.sleep(WATCH_SECONDS)
 
 
-def report(home: Path) -> dict[str, Any]:
+def report(home: Path, environ: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """The document of `--json`. Never raises for what is down: that is a reason."""
     try:
-        _, values = environment.current(home)
+        _, values = environment.current(home, environ)
         return judged.report(home, settings.load(values))
     except Refused as exc:
         return judged.report(home, None, str(exc))

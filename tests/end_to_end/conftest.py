@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from ops.cli import environment, state
+from core import settings
+from ops.cli import environment, looking, state, status
 from ops.local.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -46,8 +47,8 @@ class Farm:
         assert done.returncode == 0, done.stderr
 
     def status(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.run("status", "--json").stdout)
-        return found
+        """What `./farm status --json` prints, without a process a look: those who wait for something look often."""
+        return status.report(self.home, self.environ)
 
     def verify(self) -> tuple[dict[str, Any], str]:
         done = self.run("verify", "--json")
@@ -59,7 +60,12 @@ class Farm:
         return next((c["pid"] for c in self.status()["components"] if c["name"] == name and c["state"] == "running"), None)
 
     def psql(self, sql: str) -> list[list[str]]:
-        done = self.run("psql", "-qAtX", "-c", sql)
+        """The psql that `./farm psql` becomes."""
+        _, values = environment.current(self.home, self.environ)
+        program, environ = looking.client(settings.load(values))
+        done = subprocess.run(
+            [program, "-qAtX", "-c", sql], env={**self.environ, **environ}, capture_output=True, text=True, timeout=300, check=False
+        )
         assert done.returncode == 0, done.stderr
         return [line.split("|") for line in done.stdout.splitlines()]
 
