@@ -32,9 +32,9 @@ def key(age: Path, tmp_path: Path) -> tuple[Path, str]:
 
 
 def farm(*words: str | Path) -> None:
-    from tests.ops.cli.test_secrets import CliRunner, app
+    from tests.ops.cli.test_secrets import CliRunner, application
 
-    done = CliRunner().invoke(app, ["secrets", *map(str, words)], catch_exceptions=False)
+    done = CliRunner().invoke(application(["secrets"]), ["secrets", *map(str, words)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
 
 
