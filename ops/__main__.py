@@ -58,7 +58,7 @@ def application(words: Collection[str]) -> typer.Typer:
         if isinstance(found, typer.Typer):
             app.add_typer(found, name=word)
         else:
-            app.command(context_settings=_PASSED_ON if word in _PASSING_ON else None)(found)
+            app.command(word, context_settings=_PASSED_ON if word in _PASSING_ON else None)(found)
     return app
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -14,6 +15,7 @@ import typer.rich_utils
 from rich.console import Console
 
 from core.settings import ROOT
+from ops.__main__ import COMMANDS as NAMED
 from ops.__main__ import NAME, command
 from ops.cli.manual import PAGES, PANELS, STATUSES, commands, document, first_line
 
@@ -43,6 +45,21 @@ def rendered(name: str, monkeypatch: pytest.MonkeyPatch) -> str:
     one.format_help(context, context.make_formatter())
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
+
+
+@pytest.mark.parametrize("asked", sorted(NAMED))
+def test_one_that_is_asked_for_is_the_same_alone(asked: str) -> None:
+    alone = dict(commands(command(asked)))
+    assert {name: (one.help, one.epilog) for name, one in alone.items()} == {
+        name: (one.help, one.epilog) for name, one in COMMANDS.items() if name.split(" ")[0] == asked
+    }
+
+
+def test_one_that_is_asked_for_loads_no_other() -> None:
+    code = "import sys; from ops.__main__ import command; command('psql'); print(*(name for name in sys.modules if name in sys.argv))"
+    modules = sorted({place.partition(":")[0] for place in NAMED.values()})
+    done = subprocess.run([sys.executable, "-c", code, *modules], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["ops.cli.looking"]
 
 
 def test_every_command_has_a_page_and_every_page_a_command() -> None:
