@@ -5,7 +5,7 @@ import subprocess
 from typing import Any
 
 from ops.cli.programs import streamer_name
-from ops.local.errors import LocalError
+from ops.local.errors import SupervisionFailed
 
 #: Set in ops/systemd/places.env: the unit that wants all programs of the farm on this host.
 TARGET = "FARM_TARGET"
@@ -14,12 +14,8 @@ ASK_SECONDS = 5.0
 _SHOWN = "Id,ActiveState,SubState,MainPID,NRestarts,ActiveEnterTimestamp"
 
 
-class Untold(LocalError):
-    """systemd does not say."""
-
-
 def rows(target: str) -> list[dict[str, Any]]:
-    """Name, state, pid, restarts, since (seconds since 1970), problem of each program that the target wants. Raises Untold."""
+    """Name, state, pid, restarts, since (seconds since 1970), problem of each program that the target wants. Raises SupervisionFailed."""
     wanted = [unit for unit in _ask("--property=Wants", "--value", target).split() if unit.startswith("tapefarm-")]
     if not wanted:
         return []
@@ -41,9 +37,9 @@ def _ask(*words: str) -> str:
     try:
         done = subprocess.run(["systemctl", "show", *words], capture_output=True, text=True, timeout=ASK_SECONDS, check=False)
     except (OSError, subprocess.TimeoutExpired) as exc:
-        raise Untold(f"systemd does not say which programs run: {exc}") from exc
+        raise SupervisionFailed(f"systemd does not say which programs run: {exc}") from exc
     if done.returncode:
-        raise Untold(f"systemd does not say which programs run: {done.stderr.strip()}")
+        raise SupervisionFailed(f"systemd does not say which programs run: {done.stderr.strip()}")
     return done.stdout
 
 

@@ -266,3 +266,11 @@ esac
     ]
     assert reasons == ["beat is down (activating, auto-restart): `journalctl -u` its unit shows what it says"]
     assert "meanwhile streamer-binance-b records the same" in notices[0]
+
+
+def test_a_systemd_that_does_not_say_is_a_reason_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "systemctl").write_text("#!/bin/sh\necho 'Failed to connect to bus' >&2\nexit 1\n")
+    (tmp_path / "systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setenv(units.TARGET, "tapefarm.target")
+    assert components(tmp_path, None) == ([], ["systemd does not say which programs run: Failed to connect to bus"], [])
