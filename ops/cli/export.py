@@ -52,7 +52,7 @@ def export(
     elif not made:
         out.print("All that was asked for is there.")
     if failed:
-        raise Refused(f"{failed} of the days could not be exported: the lines above say why.")
+        raise Refused(f"{failed} of the days could not be exported: what is told of each says why.")
 
 
 class Chosen:

@@ -53,6 +53,16 @@ def test_a_script_is_told_what_came_of_each_day(command: Command, tmp_path: Path
     assert json.loads(command(*words).stdout) == {"days": [], "failed": 0}
 
 
+def test_of_a_day_that_fails_it_is_told_why(command: Command, query: Query) -> None:
+    query("ALTER TABLE trades RENAME COLUMN price TO cost")
+    words = ("export", *SPAN[:2], "--to", "2026-11-03", "--kind", "trades", "--venue", "binance")
+    told, shown = command(*words, "--json"), command(*words)
+    ((day,), failed) = json.loads(told.stdout).values()
+    assert (told.returncode, shown.returncode, failed) == (1, 1, 1) and "1 of the days" in told.stderr
+    assert 'column "price" does not exist' in day["failure"]
+    assert f"2026-11-03 binance trades: {day['failure']}" in shown.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
