@@ -44,9 +44,8 @@ class Book:
         self.misled_us = 0  # of the first top that was told although its own frame says otherwise, since it last agreed
         self.last_us = 0  # venue's clock at the newest word about it
         self.suspected_us = 0  # of a witness who knows better: when that was
-        self.asked_us = self.before_us = (
-            0  # when its whole state was asked for, by our clock, and not told yet; the venue's last word before
-        )
+        self.asked_us = 0  # when its whole state was asked for, by our clock, and not told yet
+        self.before_us = 0  # the venue's last word before that
         self.change_us = self.change_no = 0  # newest event time of a change, and how many came since it was first told
 
     def begin(self) -> None:
