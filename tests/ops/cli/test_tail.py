@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from core.board import Board
-from core.journal import Journal, StreamName
+from core.journal import Journal, StreamName, data_fields
 from core.redisdb import Client
 from core.settings import ROOT
 from ops.cli import environment
@@ -51,6 +51,21 @@ def test_what_comes_is_shown_in_its_order_and_what_was_there_is_not(journal: Jou
     ]
     assert found[2].values == {"update_id": 7, "bid_price": 1.5, "bid_quantity": 2.0, "ask_price": 1.6, "ask_quantity": 3.0}
     assert told(ticks.missed) == ""
+
+
+def test_within_one_millisecond_of_the_journal_streams_are_shown_by_when_they_were_received(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def entry(id: bytes, connection: str, batch: int, frame: bytes, received_us: int) -> tuple[bytes, dict[bytes, bytes]]:
+        return id, data_fields(connection, batch, [frame], [received_us])
+
+    came = [
+        (TRADES, [entry(b"5-0", "c", 1, trade(1), 10), entry(b"5-1", "c", 2, trade(2), 20)]),
+        (QUOTES, [entry(b"4-9", "d", 1, quote(3), 40), entry(b"5-0", "d", 2, quote(4), 30)]),
+    ]
+    monkeypatch.setattr(journal, "read", lambda *_, **__: came)
+    found = [one.values.get("trade_id") or one.values["update_id"] for one in following(journal).look(10)]
+    assert found == [3, 1, 2, 4]
 
 
 def test_one_channel_and_a_pattern_of_symbols(journal: Journal) -> None:
