@@ -7,6 +7,7 @@ import ipaddress
 import json
 import threading
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,7 +41,7 @@ class Trouble:
 
 
 @dataclass
-class Cloud:
+class Cloud(ABC):
     """`lag`: how many looks a change takes to be in force; `most`: what a page holds at most."""
 
     most: int
@@ -58,11 +59,13 @@ class Cloud:
     def trouble(self, method: str, path: str, answer: Answer | str, times: int = 1) -> None:
         self.troubles.append(Trouble(method, path, answer, times))
 
+    @abstractmethod
     def unauthorized(self) -> Answer:
-        raise NotImplementedError
+        """To who shows no token, or another."""
 
+    @abstractmethod
     def answer(self, asked: Asked) -> Answer:
-        raise NotImplementedError
+        """The deed, and what is said of it."""
 
     def page(self, asked: Asked) -> tuple[list[Any], int, int]:
         """(what stands on it, its number, the number of the last)."""
