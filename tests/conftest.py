@@ -4,10 +4,12 @@ DATABASE_URL_TEST and REDIS_URL_TEST name other servers to use. Where none can b
 """
 
 import os
+import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from xdist.scheduler import LoadFileScheduling
 from core import count_files, counts, redisdb
 from db import engine
 from ops.local.errors import LocalError
+from ops.local.locks import try_exclusive
 from ops.local.prometheus import Programs, ensure_prometheus
 from ops.local.servers import Servers, ephemeral_servers
 
@@ -73,13 +76,56 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return _FewFarmsAtATime(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
+# --- folders --------------------------------------------------------------------------------------------------------------
+_FOLDER, _ALIVE, _FILES = "tapefarm-tests-", "alive", "files"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder of this run's own. pytest's is shared, and each run that begins closes it to other accounts: as root, servers run under one, and
+    find their data no more. What a run leaves that failed stays until the next one."""
+    if config.option.basetemp is not None or hasattr(config, "workerinput"):
+        return
+    for left in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*/{_ALIVE}"):
+        if os.access(left, os.W_OK):
+            with try_exclusive(left) as ours:
+                if ours:
+                    shutil.rmtree(left.parent, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+    folder.chmod(0o711)
+    config.add_cleanup(_held(folder / _ALIVE))
+    config.option.basetemp = str(folder / _FILES)
+
+
+def _held(file: Path) -> Callable[[], None]:
+    stack = ExitStack()
+    assert stack.enter_context(try_exclusive(file))
+    return stack.close
+
+
+def _own_folder(config: pytest.Config) -> Path | None:
+    folder = Path(config.option.basetemp or "-").parent
+    return folder if folder.name.startswith(_FOLDER) and not hasattr(config, "workerinput") else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> Iterator[None]:
+    yield
+    if exitstatus == pytest.ExitCode.OK and (folder := _own_folder(session.config)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config) -> None:
+    if exitstatus != pytest.ExitCode.OK and (folder := _own_folder(config)):
+        terminalreporter.write_line(f"What the tests left, until the next run: {folder / _FILES}")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _enterable(tmp_path_factory: pytest.TempPathFactory) -> None:
     """As root, servers run under another account: in folders closed to it they would keep their data elsewhere, for ever."""
     base = tmp_path_factory.getbasetemp()
-    for folder in (base, *base.parents):
-        if folder.name.startswith("pytest-") or folder == base:
-            folder.chmod(0o711)
+    for folder in (base, base.parent) if base.name.startswith("popen-") else (base,):
+        folder.chmod(0o711)
 
 
 # --- servers --------------------------------------------------------------------------------------------------------------

@@ -64,6 +64,7 @@ class Played:
     hands: dict[str, Farm]
     ledger: Path
     outages: list[tuple[str, float, float]]
+    since: float = 0.0
 
     @property
     def farm(self) -> Farm:
@@ -180,10 +181,12 @@ def trouble(played: Played, chance: random.Random) -> None:
         played.lapse(PLAYED, "maintenance", seconds=seconds)
 
 
-def test_gaps_are_filled_by_themselves_and_the_tables_are_the_ledger(played: Played) -> None:
+@pytest.fixture(scope="module")
+def troubled(played: Played) -> Played:
+    """Through all of that, and a farm that is off for a while; back, and whole again. `since`: when it began."""
     farm = played.farm
     eventually(lambda: farm.status()["healthy"], lambda: farm.status()["reasons"])
-    began = time.time()
+    played.since = time.time()
     trouble(played, random.Random(int(os.environ.get("GAPS_SEED", "1"))))
     eventually(lambda: played.trades("state IN ('missing', 'filling')"), lambda: farm.psql("SELECT * FROM data_gaps"))
     # In the middle of it whoever fills them dies.
@@ -205,9 +208,12 @@ def test_gaps_are_filled_by_themselves_and_the_tables_are_the_ledger(played: Pla
     )
     log.info("all was filled %.0f s after the return, %d gaps", time.time() - back, played.trades("true"))
     eventually(lambda: farm.status()["healthy"], lambda: farm.status()["reasons"])
+    return played
 
+
+def test_gaps_are_filled_by_themselves_and_the_tables_are_the_ledger(troubled: Played) -> None:
     for name in PLAYED:
-        table, ledger = stored(farm, name, began), emitted(played, name)
+        table, ledger = stored(troubled.farm, name, troubled.since), emitted(troubled, name)
         number = "trade_id" if name == "kalshi" else "id"
         assert sum(map(len, table.values())) > 100
         for symbol, rows in table.items():
@@ -217,13 +223,13 @@ def test_gaps_are_filled_by_themselves_and_the_tables_are_the_ledger(played: Pla
             assert [row for row in rows if first < row[0] < last] == told, f"{name} {symbol}"
 
 
-def test_no_gap_is_wider_than_what_it_comes_from(played: Played) -> None:
+def test_no_gap_is_wider_than_what_it_comes_from(troubled: Played) -> None:
     """Of whole shards: what single instruments lack is told by their own ids."""
     epochs = ", ".join(f"extract(epoch FROM {clock})" for clock in ("received_from", "received_to"))
-    rows = played.farm.psql(
+    rows = troubled.farm.psql(
         f"SELECT gap_id, venue, {epochs} FROM data_gaps WHERE instrument_id IS NULL AND cause <> 'sequence' AND received_to IS NOT NULL"
     )
     assert len(rows) >= len(PLAYED)
-    silent = {name: silences(played, name) for name in PLAYED}
+    silent = {name: silences(troubled, name) for name in PLAYED}
     wide = [row for row in rows if not within(silent[row[1]], float(row[2]), float(row[3]))]
-    assert not wide, (wide, played.outages)
+    assert not wide, (wide, troubled.outages)
