@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from socket import SOCK_DGRAM
@@ -44,14 +44,27 @@ def component(farm: Farm, name: str) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module")
-def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
-    found = Venue(tmp_path_factory.mktemp("whole"), "binance")
+@contextmanager
+def running(home: Path) -> Iterator[Venue]:
+    found = Venue(home, "binance")
     try:
         found.up("--rate", str(RATE))
         yield found
     finally:
         found.run("down", "--timeout", "5")
+
+
+@pytest.fixture(scope="module")
+def farm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    with running(tmp_path_factory.mktemp("whole")) as found:
+        yield found
+
+
+@pytest.fixture
+def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Venue]:
+    """That nothing has happened to, and that may be spoilt."""
+    with running(tmp_path_factory.mktemp("untouched")) as found:
+        yield found
 
 
 def test_status_keeps_its_contract(farm: Farm) -> None:
@@ -69,15 +82,6 @@ def test_status_keeps_its_contract(farm: Farm) -> None:
         assert set(stream) == STREAM_KEYS
         assert set(stream["lag_ms"]) == {"p50", "p99"}
         assert stream["instruments"] == 200
-
-
-def test_all_that_was_sent_is_stored(farm: Farm) -> None:
-    found, text = farm.verify()
-    assert found["ok"], text
-    for verdict in found["venues"]["binance"].values():
-        assert set(verdict) >= VERDICT_KEYS
-        assert verdict["emitted"] == verdict["stored"] > 0
-    assert set(found["venues"]["binance"]) == {"trades", "quotes"}
 
 
 def test_up_again_changes_nothing(farm: Farm) -> None:
@@ -165,7 +169,15 @@ def test_down_loses_nothing_and_up_again_goes_on(farm: Farm) -> None:
     assert found["ok"], text
 
 
-def test_a_torn_frame_is_quarantined_and_a_tampered_table_is_found_out(farm: Venue) -> None:
+def test_all_that_was_sent_is_stored_and_a_tampered_table_is_found_out(untouched: Venue) -> None:
+    farm = untouched
+    found, text = farm.verify()
+    assert found["ok"], text
+    for verdict in found["venues"]["binance"].values():
+        assert set(verdict) >= VERDICT_KEYS
+        assert verdict["emitted"] == verdict["stored"] > 0
+    assert set(found["venues"]["binance"]) == {"trades", "quotes"}
+
     farm.prepare("torn", count=3)
     eventually(lambda: farm.status()["quarantined"] >= 3)
     last = "(SELECT instrument_id, event_at, {1} FROM {0} WHERE event_at < now() - INTERVAL '2 s' ORDER BY event_at DESC, instrument_id LIMIT 1)"
