@@ -16,6 +16,8 @@ from tests.community import quotes
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 MONTH_AGO_US = 1_000_000 * int((datetime.now(UTC) - timedelta(days=30)).replace(hour=0, minute=0, second=0, microsecond=0).timestamp())
+#: Where bars lie.
+ROLLUPS = [f"rollups.{kind}{name.removeprefix('bars')}" for name in BARS for kind in ("quotes", "trades")]
 #: What a quote may cost, of which a table with its index wants 149.
 MOST_BYTES = 24.0
 
@@ -32,7 +34,7 @@ def transactions(community: RawConnection) -> Iterator[RawConnection]:
 @pytest.fixture(autouse=True)
 def _empty(ask: Ask) -> Iterator[None]:
     yield
-    for name in KINDS:
+    for name in (*KINDS, *ROLLUPS):
         ask(f"SELECT drop_chunks('{name}', older_than => 'infinity'::timestamptz)")
 
 

@@ -107,7 +107,7 @@ def test_unknown(sandbox: Any) -> None:
         fault = sandbox.fault(kind="unknown", count=2)
         frames = read_until(client, lambda f: sum("unheardOf" in frame for frame in f) == 2)
     assert sandbox.injected(fault) == 2
-    noted = [line["text"] for line in sandbox.lines("faults.jsonl") if line["event"] == "injected"]
+    noted = [line["text"] for line in sandbox.lines("faults.jsonl") if line["event"] == "injected" and line["fault"] == fault]
     assert noted == [frame for frame in frames if "unheardOf" in frame]
 
 

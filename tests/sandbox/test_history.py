@@ -107,7 +107,7 @@ def test_old_segments_go_and_their_trades_are_refused(launch: Any, poll: Any) ->
     assert [row["a"] for row in latest] == list(range(latest[0]["a"], latest[0]["a"] + 10))
 
 
-def test_minutes_without_trades_have_rows(sandbox: Any) -> None:
-    """Wider intervals are merged and start on their own grid."""
-    rows = sandbox.get("/binance/fapi/v1/klines?symbol=BTCUSDT&interval=5m&limit=2")
+def test_minutes_without_trades_have_rows(sandbox: Any, poll: Any) -> None:
+    """From the first trade on. Wider intervals are merged and start on their own grid."""
+    rows = poll(lambda: sandbox.get("/binance/fapi/v1/klines?symbol=BTCUSDT&interval=5m&limit=2"))
     assert rows[-1][0] % (5 * MINUTE_MS) == 0 and rows[-1][0] <= time.time() * 1000

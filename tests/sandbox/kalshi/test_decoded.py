@@ -107,14 +107,28 @@ def test_everything_a_socket_is_given_is_read_and_its_numbers_have_no_hole(clien
             assert len(decoded.rows[kind]["symbol"])
 
 
+def trade_times(rows: list[dict[str, Any]]) -> list[int]:
+    return [round(datetime.fromisoformat(row["created_time"]).timestamp() * US) for row in rows]
+
+
+@pytest.fixture
+def past(walk: Any, tickers: list[str], poll: Any) -> tuple[str, int]:
+    """A market that trades, and the begin (us) of the second of its newest trade: before that it has traded, and trades no more."""
+
+    def begun() -> int:
+        times = trade_times(walk(f"/markets/trades?ticker={tickers[0]}&limit=1000", "trades"))
+        last = max(times, default=0) // US * US
+        return last if times and min(times) < last else 0
+
+    return tickers[0], poll(begun)
+
+
 @pytest.mark.parametrize("channel", ["trade", "candlesticks"])
-def test_the_past_page_by_page_is_all_there_was(channel: str, fetch: Any, walk: Any, tickers: list[str], poll: Any) -> None:
+def test_the_past_page_by_page_is_all_there_was(channel: str, fetch: Any, walk: Any, past: tuple[str, int]) -> None:
     """A market that trades, from its first trade to a moment ago."""
-    market, history = tickers[0], VENUE.histories[channel]
+    (market, last), history = past, VENUE.histories[channel]
     parse = VENUE.poll(history.poll).parse
-    traded = walk(f"/markets/trades?ticker={market}&limit=1000", "trades")
-    assert traded
-    first, last = (time.time_ns() // 1000 - 3600 * US), time.time_ns() // 1000 - US
+    first = last - 3600 * US
     reached, events, follow = first, [], None
     pages: list[Page] = []
     while reached <= last and len(pages) < 50:
@@ -128,8 +142,8 @@ def test_the_past_page_by_page_is_all_there_was(channel: str, fetch: Any, walk: 
     within = [us for us in events if first <= us <= last]
     assert within and 0 < sum(page.rows for page in pages) <= len(within)
     if channel == "trade":
-        ids = walk(f"/markets/trades?ticker={market}&limit=1000&min_ts={first // US - 1}&max_ts={last // US + 1}", "trades")
-        times = [round(datetime.fromisoformat(row["created_time"]).timestamp() * US) for row in ids]
+        rows = walk(f"/markets/trades?ticker={market}&limit=1000&min_ts={first // US - 1}&max_ts={last // US + 1}", "trades")
+        times = trade_times(rows)
         # Rows have milliseconds, and one more may have come in the second that has begun.
         assert len([us for us in times if first <= us // 1000 * 1000 <= last]) == len(within)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,25 @@ class Pairs:
         return opener(self.running)()
 
 
-@pytest.fixture(scope="module")
-def pairs(sandbox_process: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
-    running = sandbox_process(tmp_path_factory.mktemp("sandbox"), *OPTIONS, "--pairs", "60", venue=BOTH)
+@contextmanager
+def sixty(sandbox_process: Any, root: Path) -> Iterator[Pairs]:
+    running = sandbox_process(root, *OPTIONS, "--pairs", "60", venue=BOTH)
     yield Pairs(running)
     running.stop()
+
+
+@pytest.fixture(scope="module")
+def pairs(sandbox_process: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
+    """For all tests of a file; none of them ends a pair."""
+    with sixty(sandbox_process, tmp_path_factory.mktemp("sandbox")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def mortal_pairs(sandbox_process: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pairs]:
+    """Others, to be ended."""
+    with sixty(sandbox_process, tmp_path_factory.mktemp("sandbox")) as made:
+        yield made
 
 
 @pytest.fixture

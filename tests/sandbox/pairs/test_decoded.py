@@ -16,35 +16,30 @@ UNIT = 10_000
 ALIVE = (100, 9_900)
 
 
-@pytest.fixture
-def ask(pairs: Any) -> Any:
+def ask(pairs: Any, venue: str, poll: str, request: Request) -> list[Decoded]:
     """All pages of a request, as the farm reads them."""
-
-    def fetch(venue: str, poll: str, request: Request) -> list[Decoded]:
-        one, found, following = VENUES[venue].poll(poll), [], request
-        while following is not None:
-            path, params = following.target()
-            query = "&".join(f"{name}={value}" for name, value in params.items())
-            status, body, _ = pairs.running.ask(f"/{venue}{path}{'&' if '?' in path else '?'}{query}", following.body)
-            assert status == 200, body
-            reply = Reply(poll, following.params, json.dumps(body).encode(), time.time_ns() // 1000)
-            found.append(one.parse(reply))
-            assert not found[-1].rejected
-            following = one.follow(reply) if one.follow else None
-        return found
-
-    return fetch
+    one, found, following = VENUES[venue].poll(poll), [], request
+    while following is not None:
+        path, params = following.target()
+        query = "&".join(f"{name}={value}" for name, value in params.items())
+        status, body, _ = pairs.running.ask(f"/{venue}{path}{'&' if '?' in path else '?'}{query}", following.body)
+        assert status == 200, body
+        reply = Reply(poll, following.params, json.dumps(body).encode(), time.time_ns() // 1000)
+        found.append(one.parse(reply))
+        assert not found[-1].rejected
+        following = one.follow(reply) if one.follow else None
+    return found
 
 
-def walk(ask: Any, venue: str, poll: str, symbols: list[str]) -> list[Decoded]:
+def walk(pairs: Any, venue: str, poll: str, symbols: list[str]) -> list[Decoded]:
     requests = VENUES[venue].poll(poll).requests(symbols, time.time_ns() // 1000)
-    return [decoded for request in requests for decoded in ask(venue, poll, request)]
+    return [decoded for request in requests for decoded in ask(pairs, venue, poll, request)]
 
 
-def test_markets_of_both_venues_are_one_question_each(pairs: Any, ask: Any) -> None:
-    kalshi = {market.market_id: market for decoded in walk(ask, "kalshi", "events", []) for market in decoded.markets}
-    polymarket = {market.market_id: market for decoded in walk(ask, "polymarket", "markets", []) for market in decoded.markets}
-    series = {row.symbol: row.attributes for decoded in walk(ask, "kalshi", "series", []) for row in decoded.instruments}
+def test_markets_of_both_venues_are_one_question_each(pairs: Any) -> None:
+    kalshi = {market.market_id: market for decoded in walk(pairs, "kalshi", "events", []) for market in decoded.markets}
+    polymarket = {market.market_id: market for decoded in walk(pairs, "polymarket", "markets", []) for market in decoded.markets}
+    series = {row.symbol: row.attributes for decoded in walk(pairs, "kalshi", "series", []) for row in decoded.instruments}
     for pair in pairs.all():
         one, other = kalshi[pair["kalshi"]["market"]], polymarket[pair["polymarket"]["market"]]
         assert (one.title, other.title) == (pair["kalshi"]["title"], pair["polymarket"]["title"])
@@ -95,14 +90,14 @@ def test_frames_of_books_are_read_and_cross_as_the_truth_says(pairs: Any) -> Non
         assert shown(books, pair["polymarket"]["symbol"]) == truth["polymarket"]
 
 
-def test_results_are_read_and_two_sources_of_polymarket_agree(pairs: Any, ask: Any, poll: Any) -> None:
-    chosen = [pair for kind in ("clear", "void", "dispute") for pair in pairs.all(kind)[:2]]
-    pairs.act("resolve", *(pair["pair"] for pair in chosen))
+def test_results_are_read_and_two_sources_of_polymarket_agree(mortal_pairs: Any, poll: Any) -> None:
+    chosen = [pair for kind in ("clear", "void", "dispute") for pair in mortal_pairs.all(kind)[:2]]
+    mortal_pairs.act("resolve", *(pair["pair"] for pair in chosen))
     payouts = {"yes": 1.0, "no": 0.0, "void": 0.5}
 
     def told(venue: str, polled: str) -> set[tuple[str, str, str, float | None]]:
         rows = set()
-        for decoded in walk(ask, venue, polled, [pair[venue]["market"] for pair in chosen]):
+        for decoded in walk(mortal_pairs, venue, polled, [pair[venue]["market"] for pair in chosen]):
             found = decoded.rows.get("resolutions")
             for place, symbol in enumerate(found["symbol"] if found else ()):
                 payout = found["payout"][place]

@@ -126,7 +126,7 @@ def test_the_random_flow_leaves_pairs_alone(pairs: Any, poll: Any) -> None:
 
 
 def test_each_book_breathes_out_of_everybodys_way(pairs: Any) -> None:
-    every = [pair for pair in pairs.all() if pair["phase"] != "over"]
+    every = pairs.all()
     with pairs.on_kalshi() as kalshi, pairs.on_polymarket() as polymarket:
         kalshi.subscribe("orderbook_delta", *(pair["kalshi"]["symbol"] for pair in every), use_yes_price=True)
         polymarket.subscribe(*(pair["polymarket"]["symbol"] for pair in every))
@@ -207,10 +207,10 @@ ENDS = ("clear", "inverted", "rules", "void kalshi", "void polymarket", "dispute
 
 
 @pytest.fixture(scope="module")
-def endings(pairs: Any) -> dict[str, Any]:
+def endings(mortal_pairs: Any) -> dict[str, Any]:
     """A pair of each kind and venue, resolved while somebody listens, and one by a result of our own; `statuses`: what Kalshi called each
     market meanwhile."""
-    named = {name: name.split() for name in ENDS}
+    pairs, named = mortal_pairs, {name: name.split() for name in ENDS}
     chosen = {name: next(pair for pair in pairs.all(kind) if pair["struck"] in (None, *venue)) for name, (kind, *venue) in named.items()}
     tickers = {kind: pair["kalshi"]["symbol"] for kind, pair in chosen.items()}
     statuses: dict[str, set[str]] = {kind: set() for kind in ENDS}
@@ -241,8 +241,8 @@ def lifecycle(client: Any, event_type: str, ticker: str | None = None) -> list[d
 
 
 @pytest.mark.parametrize("kind", ENDS)
-def test_kalshi_comes_to_the_result_of_the_truth(pairs: Any, endings: dict[str, Any], kind: str) -> None:
-    pair, kalshi = endings["chosen"][kind], endings["kalshi"]
+def test_kalshi_comes_to_the_result_of_the_truth(mortal_pairs: Any, endings: dict[str, Any], kind: str) -> None:
+    pairs, pair, kalshi = mortal_pairs, endings["chosen"][kind], endings["kalshi"]
     ticker, result = pair["kalshi"]["symbol"], pair["results"]["kalshi"]
     assert pairs.one(pair["pair"])["phase"] == "over" and told_by_kalshi(kalshi.frames)[ticker] == EMPTY, "who made the books has left"
     market = pairs.kalshi(f"/markets/{ticker}")["market"]
@@ -257,8 +257,8 @@ def test_kalshi_comes_to_the_result_of_the_truth(pairs: Any, endings: dict[str, 
 
 
 @pytest.mark.parametrize("kind", ENDS)
-def test_polymarket_comes_to_the_result_of_the_truth(pairs: Any, endings: dict[str, Any], kind: str, poll: Any) -> None:
-    pair, polymarket = endings["chosen"][kind], endings["polymarket"]
+def test_polymarket_comes_to_the_result_of_the_truth(mortal_pairs: Any, endings: dict[str, Any], kind: str, poll: Any) -> None:
+    pairs, pair, polymarket = mortal_pairs, endings["chosen"][kind], endings["polymarket"]
     condition, token, result = pair["polymarket"]["market"], pair["polymarket"]["symbol"], pair["results"]["polymarket"]
     assert told_by_polymarket(polymarket.frames)[token] == EMPTY, "who made the books has left"
     clob = pairs.clob(f"/markets/{condition}")
@@ -273,11 +273,11 @@ def test_polymarket_comes_to_the_result_of_the_truth(pairs: Any, endings: dict[s
     assert all((frame["winning_asset_id"] == token) == (result == "yes") for frame in told)
 
 
-def test_a_result_of_ones_own_choice(pairs: Any, endings: dict[str, Any]) -> None:
-    done = pairs.one(endings["other"])
+def test_a_result_of_ones_own_choice(mortal_pairs: Any, endings: dict[str, Any]) -> None:
+    done = mortal_pairs.one(endings["other"])
     assert (done["kalshi"]["payout"], done["polymarket"]["payout"]) == (1.0, 0.0)
     assert done["results"] == {"kalshi": "yes", "polymarket": "no"}
-    assert json.loads(pairs.gamma(done["polymarket"]["market"])["umaResolutionStatuses"]) != []
+    assert json.loads(mortal_pairs.gamma(done["polymarket"]["market"])["umaResolutionStatuses"]) != []
 
 
 @pytest.mark.parametrize(

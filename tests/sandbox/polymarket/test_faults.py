@@ -261,7 +261,7 @@ def test_slow_and_huge_answers_and_absent_books(sandbox: Any, tokens: list[str])
 
 
 def test_a_resolution_can_be_silent(sandbox: Any, client: Any, poll: Any) -> None:
-    token = sandbox.symbols()[16]
+    token = sandbox.symbols()[100]  # its market is nobody else's
     with client() as peer:
         peer.subscribe(sandbox.symbols()[0], custom=True)
         sandbox.fault(kind="silent_resolution")
