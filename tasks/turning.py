@@ -53,6 +53,25 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
         conn.ensure_connection = beating(conn.ensure_connection)
         return super().ensure_connected(conn)
 
+    def on_connection_error_after_connected(self, exc: BaseException) -> None:
+        """Celery closes the lost connection twice. Where the first time fails at the read that was under way, Kombu 5.7.0 gives back what was
+        fetched and not begun at the second, over a connection that is gone, and of that AttributeError the whole worker would end."""
+        if self.connection is not None:
+            self.connection.close = forgiving(self.connection.close)
+        super().on_connection_error_after_connected(exc)
+
+
+def forgiving(close: Callable[[], None]) -> Callable[[], None]:
+    """What was not given back comes back by itself (visibility_timeout)."""
+
+    def closed() -> None:
+        try:
+            close()
+        except AttributeError as exc:
+            log.warning("a lost connection gave nothing back cause=%r", exc)
+
+    return closed
+
 
 def beating(ensure: Callable[..., Any]) -> Callable[..., Any]:
     """Waiting for Redis is no reason to be killed: called between attempts, and each second of a pause."""

@@ -11,10 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 from celery.worker import state
+from kombu import Connection, Consumer, Exchange, Queue
 
 from core import pulse
-from ops.local.servers import free_port
-from tasks import turning
+from ops.local.servers import ephemeral_redis, free_port
+from tasks import app, turning
 from tests.conftest import CHECKOUT
 from tests.sandbox.conftest import until
 
@@ -105,3 +106,24 @@ def test_a_worker_that_carries_nothing_out_is_taken_for_deaf_and_a_busy_one_is_n
     assert beats_at(late + 1), "it carries something out again"
     step.start(worker)
     assert beats_at(late + turning.UNUSED_SECONDS), "a new connection begins anew"
+
+
+@pytest.mark.filterwarnings("ignore::celery.exceptions.CPendingDeprecationWarning")  # of a setting that is as we want it
+def test_a_worker_outlives_a_redis_that_goes_away_in_the_middle_of_its_reads(tmp_path: Path) -> None:
+    """With a message that is fetched and not begun, as behind two drains: Kombu gives it back over a connection that is gone."""
+    with ephemeral_redis(tmp_path) as running, Connection(running.server.url) as connection:
+        fetched: list[object] = []
+        queues = [Queue(name, Exchange(name), routing_key=name) for name in ("one", "other")]
+        for queue, channel in zip(queues, (connection.default_channel, connection.channel()), strict=True):
+            Consumer(channel, [queue], callbacks=[lambda _, message: fetched.append(message)]).consume()
+        connection.Producer().publish({}, exchange="one", routing_key="one")
+        while not fetched:
+            connection.drain_events(timeout=30)
+        with suppress(TimeoutError):  # both channels wait for a next message
+            connection.drain_events(timeout=0.1)
+        running.kill()
+        worker = turning.Consumer.__new__(turning.Consumer)
+        worker.app, worker.connection, worker.qos_global = app, connection, False
+        worker.pool, worker.prefetch_multiplier = SimpleNamespace(num_processes=1), 1
+        worker.on_connection_error_after_connected(ConnectionError())
+        assert worker.connection is None
