@@ -43,13 +43,14 @@ def last_trade_text(units: int) -> str:
 @dataclass(slots=True)
 class Book:
     """`bids` and `asks` of the first token, units -> size; `hashes` of both tokens' states since `changed_ms`, `noted` of those that REST
-    has told last."""
+    has told last; `events` of the flow in that millisecond."""
 
     bids: dict[int, int] = field(default_factory=dict)
     asks: dict[int, int] = field(default_factory=dict)
     changed_ms: int = 0
     hashes: tuple[str, str] = ("", "")
     noted: list[str] = field(default_factory=lambda: ["", ""])
+    events: int = 0
 
     def set(self, side: int, units: int, micro: int) -> None:
         levels = self.bids if side == BID else self.asks
@@ -57,6 +58,9 @@ class Book:
             levels.pop(units, None)
         else:
             levels[units] = micro
+
+    def events_at(self, now_ms: int) -> int:
+        return self.events if self.changed_ms == now_ms else 0
 
     def steps_to(self, bids: dict[int, int], asks: dict[int, int]) -> list[tuple[int, int, int]]:
         """(side, units, size) of each change that makes this book of it. What goes, goes first, so that the sides never cross."""

@@ -36,6 +36,7 @@ class MarketFeed:
     def happen(self, market: Market, step: Step, now_ms: int) -> None:
         venue = self._venue
         book = venue.flow.book(market, now_ms)
+        book.events = book.events_at(now_ms) + 1
         if step.fills:
             market.last_trade = step.fills[-1].units
             market.volume += sum(fill.units / UNIT * fill.micro / MICRO for fill in step.fills)
