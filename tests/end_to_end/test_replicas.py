@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from random import Random
 
 import pytest
@@ -45,13 +46,21 @@ def lives(farm: Venue, replica: str) -> int:
     return count(farm, f"sessions WHERE replica = '{replica}' AND proven_at IS NOT NULL")
 
 
+def both_hear(farm: Venue) -> bool:
+    open_now = "ended_at IS NULL AND proven_at IS NOT NULL"
+    return all(count(farm, f"sessions WHERE replica = '{replica}' AND {open_now}") == CHANNELS for replica in PROGRAMS)
+
+
 def outages_over(farm: Venue) -> int:
     return count(farm, "outages WHERE received_to IS NOT NULL")
 
 
-def test_a_replica_killed_ten_times_costs_nothing(farm: Venue) -> None:
-    for replica in PROGRAMS:
-        eventually(lambda replica=replica: lives(farm, replica) == CHANNELS, lambda: f"no data: {farm.status()}")
+@pytest.fixture(scope="module")
+def killed(farm: Venue) -> tuple[datetime, datetime]:
+    """Since when and until when replicas died, ten times, at moments nobody chose. Both are back."""
+    eventually(lambda: both_hear(farm), lambda: f"no data: {farm.status()}")
+    eventually(lambda: not count(farm, "outages WHERE received_to IS NULL"))
+    since, over = datetime.now(UTC), outages_over(farm)
     chance = Random(8)
     for kill in range(KILLS):
         replica = chance.choice(sorted(PROGRAMS))
@@ -62,7 +71,12 @@ def test_a_replica_killed_ten_times_costs_nothing(farm: Venue) -> None:
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
         eventually(lambda replica=replica, before=before: lives(farm, replica) == before + CHANNELS)
-        eventually(lambda kill=kill: outages_over(farm) == CHANNELS * (kill + 1))
+        eventually(lambda kill=kill: outages_over(farm) == over + CHANNELS * (kill + 1))
+    return since, datetime.now(UTC)
+
+
+@pytest.mark.usefixtures("killed")
+def test_a_replica_killed_ten_times_costs_nothing(farm: Venue) -> None:
     found, text = farm.verify()
     assert found["ok"], text
     for verdict in found["venues"]["binance"].values():
@@ -72,10 +86,12 @@ def test_a_replica_killed_ten_times_costs_nothing(farm: Venue) -> None:
     assert count(farm, "stream_offsets WHERE repeated > 0") >= CHANNELS, "both brought the same rows"
 
 
-def test_each_death_is_told_with_who_had_what_it_missed(farm: Venue) -> None:
+def test_each_death_is_told_with_who_had_what_it_missed(farm: Venue, killed: tuple[datetime, datetime]) -> None:
     found = json.loads(farm.run("coverage", "--replicas", "--json").stdout)
-    assert len(found["outages"]) == CHANNELS * KILLS
-    for outage in found["outages"]:
+    since, until = killed
+    outages = [outage for outage in found["outages"] if since <= datetime.fromisoformat(outage["from"]) <= until]
+    assert len(outages) == CHANNELS * KILLS
+    for outage in outages:
         other = {"a": "b", "b": "a"}[outage["replica"]]
         assert (outage["cause"], outage["detail"], outage["had_by"], outage["unheard_s"]) == ("disconnected", "streamer died", [other], 0)
         assert 0 < outage["seconds"] < 60
