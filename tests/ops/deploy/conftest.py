@@ -21,8 +21,8 @@ from core import redisdb
 from core.board import Board
 from core.journal import Journal
 from core.settings import ROOT
-from db import engine
 from ops.local.ports import free_port
+from ops.local.servers import Postgres, Servers
 from ops.verify.run import Doors, Verdict, verify
 from tests.debian_root import DebianRoot, debian_root, pip_of_host
 
@@ -109,17 +109,14 @@ class Host:
         return verify(doors, ["binance"], timeout_seconds=PATIENCE_SECONDS, say=lambda _: None)["binance"]
 
 
-def over_network(url: str) -> str:
+def over_network(url: str, private_servers: Callable[[], Servers]) -> str:
     """Our private server asks on its socket for nothing, and lets nobody but its own account at it; over TCP it asks for a password."""
     parts = make_url(url)
     if parts.host:
         return url
-    with closing(engine.connect(url, name="test")) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("SHOW port")
-        port = int(cursor.fetchall()[0][0])
-        cursor.execute("ALTER ROLE CURRENT_USER PASSWORD 'test'")
-    whole = parts.set(host="127.0.0.1", port=port, password="test", query={}, username=parts.username or "postgres")
-    return whole.render_as_string(hide_password=False)
+    server = private_servers().postgres.server
+    assert isinstance(server, Postgres)
+    return make_url(server.tcp_url).set(database=parts.database).render_as_string(hide_password=False)
 
 
 @contextmanager
@@ -173,11 +170,15 @@ def prepared() -> Iterator[DebianRoot]:
 
 @pytest.fixture(scope="module")
 def host(
-    prepared: DebianRoot, empty_database: Callable[[str], str], redis_url: str, tmp_path_factory: pytest.TempPathFactory
+    prepared: DebianRoot,
+    empty_database: Callable[[str], str],
+    private_servers: Callable[[], Servers],
+    redis_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Host]:
     """It records a simulated venue with two replicas, into servers elsewhere."""
     port, place, prefix = free_port(), tmp_path_factory.mktemp("sandbox"), f"test-{os.getpid()}-deploy"
-    found = Host(prepared, over_network(empty_database("template0")), redis_url, prefix, place)
+    found = Host(prepared, over_network(empty_database("template0"), private_servers), redis_url, prefix, place)
     settings = {
         "DATABASE_URL": found.database_url,
         "REDIS_URL": redis_url,
