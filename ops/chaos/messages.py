@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from core.settings import ROOT
 from ops.chaos.farm import Farm
 from ops.chaos.fault import Fault
+from ops.cli.errors import Refused
 from ops.local.launch import bound_argv
 
 #: So long workers stand still that messages wait in their queues, to be repeated or taken away.
 GATHER_SECONDS = 8.0
+#: A schedule that has just been started anew may take longer to send the first one.
+MOST_GATHER_SECONDS = 30.0
 STOP_SECONDS = 10.0
 WORKERS = ("worker-writers", "worker-collectors", "worker-maintenance")
 
@@ -27,8 +30,13 @@ def _waiting(farm: Farm) -> dict[bytes, list[bytes]]:
 @contextmanager
 def _gathered(farm: Farm) -> Iterator[dict[bytes, list[bytes]]]:
     with farm.frozen(WORKERS[0]), farm.frozen(WORKERS[1]), farm.frozen(WORKERS[2]):
+        until = time.monotonic() + MOST_GATHER_SECONDS
         time.sleep(GATHER_SECONDS)
-        yield _waiting(farm)
+        while not (waiting := _waiting(farm)) and time.monotonic() < until:
+            time.sleep(0.5)
+        if not waiting:
+            raise Refused(f"the schedule has sent no message within {MOST_GATHER_SECONDS:.0f} s")
+        yield waiting
 
 
 @contextmanager
