@@ -2,13 +2,18 @@
 
 import hashlib
 import json
+import time
+from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from sandbox.config import Config
 from sandbox.polymarket.books import ASK, BID, MICRO, Book, exact_text, last_trade_text, size_text
-from sandbox.polymarket.flow import LEVELS, Flow
-from sandbox.polymarket.universe import FAMILIES, UNIT, listed, restored, stored, universe
+from sandbox.polymarket.flow import LEVELS, Flow, Step
+from sandbox.polymarket.universe import FAMILIES, UNIT, Market, listed, restored, stored, universe
+from sandbox.polymarket.venue import MOST_AT_ONCE, Polymarket
 
 NOW_MS = 1_795_300_000_000
 
@@ -100,3 +105,24 @@ def test_same_seed_same_flow() -> None:
             for change in step.changes:
                 flow.book(market, NOW_MS).set(*change)
     assert steps[:200] == steps[200:] and {change.side for step in steps for change in step.changes} == {BID, ASK}
+
+
+def test_a_sandbox_that_is_late_gives_no_market_a_third_event_in_a_millisecond(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = Polymarket(Config(tmp_path, 0, markets=2))
+    now_us = time.time_ns() // 1000 + 3_600_000_000
+    monkeypatch.setattr(venue.clock, "now_us", lambda: now_us)
+    monkeypatch.setattr(venue.pace, "due", lambda: 100)
+    happened: Counter[tuple[int, int]] = Counter()
+    happen = venue.market_feed.happen
+
+    def noted(market: Market, step: Step, now_ms: int) -> None:
+        happened[market.number, now_ms] += 1
+        happen(market, step, now_ms)
+
+    monkeypatch.setattr(venue.market_feed, "happen", noted)
+    venue._events()
+    now_us += 1_000
+    venue._events()
+    venue.close()
+    venue.ledger.close()
+    assert len(happened) == 4 and set(happened.values()) == {MOST_AT_ONCE}
